@@ -1,0 +1,21 @@
+//! Proof-of-work primitives, the registry of algorithms, and the hashing backends.
+//!
+//! Nothing here opens a socket, reads a clock or starts a thread.
+
+pub mod algorithm;
+pub mod backend;
+pub mod primitives;
+pub mod registry;
+#[cfg(feature = "scrypt")]
+pub mod scrypt;
+pub mod sha256d;
+pub mod time;
+
+pub use algorithm::Algorithm;
+pub use backend::{
+    EpochInput, EpochKey, HashBackend, Hasher, Hit, Hits, MemoryPlan, NonceRange, PowHash, PowInput,
+    PrepareError, ScanWork,
+};
+pub use primitives::{CompactError, Difficulty, DifficultyError, Hash256, HexError, Target, U256, Work};
+pub use registry::Registry;
+pub use time::{Monotonic, Now};
