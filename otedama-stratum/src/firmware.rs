@@ -1,0 +1,355 @@
+//! What is known about the programs and rigs that speak stratum, as data: one row per family,
+//! found by the user agent of `mining.subscribe`.
+
+use otedama_hash::Difficulty;
+
+/// Which difficulties a firmware takes without rounding them itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DifficultyForm {
+    /// Any positive number.
+    Fractional,
+    /// Whole numbers from 1.
+    Integer,
+    /// 1, 2, 4, 8 and so on.
+    PowerOfTwo,
+}
+
+/// What a server has to heed about one family of firmware.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Firmware {
+    /// The family's name, for logs.
+    pub name: &'static str,
+    /// The row applies when the user agent contains one of these, whatever the case.
+    pub agents: &'static [&'static str],
+    /// Longest coinbase transaction, in bytes, that it hashes right; beyond that it truncates in
+    /// silence. `None` where no limit is known.
+    pub coinbase_max_bytes: Option<u32>,
+    /// How many bytes of extranonce2 it needs, where the server's own choice would not do.
+    pub extranonce2_len: Option<u8>,
+    /// Which difficulties it takes.
+    pub difficulty: DifficultyForm,
+    /// Whether a job that follows a new difficulty has to be a clean one.
+    pub clean_on_new_difficulty: bool,
+    /// Longest silence that it bears, in seconds: a fresh job goes out within that time.
+    pub keepalive_s: u16,
+    /// The lowest difficulty that it accepts, or the one that its hash rate needs.
+    pub min_difficulty: Option<f64>,
+}
+
+impl Firmware {
+    /// `wanted`, rounded down to a difficulty that the firmware takes, but not below its minimum nor
+    /// below 1 where it has no fractions.
+    pub fn fit_difficulty(&self, wanted: Difficulty) -> Difficulty {
+        let floor = self.min_difficulty.unwrap_or(f64::MIN_POSITIVE);
+        let at_least = wanted.get().max(floor);
+        let fitted = match self.difficulty {
+            DifficultyForm::Fractional => at_least,
+            DifficultyForm::Integer => at_least.floor().max(1.0),
+            DifficultyForm::PowerOfTwo => {
+                let down = power_of_two_below(at_least).max(1.0);
+                if down < floor { down * 2.0 } else { down }
+            }
+        };
+        Difficulty::new(fitted).unwrap_or(wanted)
+    }
+}
+
+/// The greatest power of two that is not above `value`, a positive, normal number.
+fn power_of_two_below(value: f64) -> f64 {
+    // Clearing the mantissa leaves the power of two.
+    f64::from_bits(value.to_bits() & !((1 << 52) - 1))
+}
+
+/// The row for a user agent; [`DEFAULT`] if nothing matches. The first match counts.
+pub fn for_agent(agent: &str) -> &'static Firmware {
+    let contains = |pattern: &&str| {
+        agent
+            .as_bytes()
+            .windows(pattern.len())
+            .any(|part| part.eq_ignore_ascii_case(pattern.as_bytes()))
+    };
+    TABLE
+        .iter()
+        .find(|row| row.agents.iter().any(contains))
+        .unwrap_or(&DEFAULT)
+}
+
+/// Every row but the default one, in the order in which they are tried.
+pub fn all() -> &'static [Firmware] {
+    &TABLE
+}
+
+/// For whoever is not in the table: a coinbase that stock Antminers of the S19 generation can hash,
+/// which every known rig but the ones in the table can, and any difficulty.
+pub static DEFAULT: Firmware = Firmware {
+    name: "unknown",
+    agents: &[],
+    coinbase_max_bytes: Some(730),
+    extranonce2_len: None,
+    difficulty: DifficultyForm::Fractional,
+    clean_on_new_difficulty: false,
+    // cpuminer and old firmware reconnect after 120 s without a job (sv2-apps issue 136).
+    keepalive_s: 60,
+    min_difficulty: None,
+};
+
+static TABLE: [Firmware; 14] = [
+    // DATUM Gateway, datum_stratum.c: "NiceHash/" needs a coinbase below that of the S19, about 500
+    // bytes; NiceHash's pool verificator wants at least 4 bytes of extranonce2 (Stratehm issue 98)
+    // and a difficulty of 500,000 for SHA-256d.
+    Firmware {
+        name: "NiceHash",
+        agents: &["nicehash"],
+        coinbase_max_bytes: Some(500),
+        extranonce2_len: Some(8),
+        difficulty: DifficultyForm::Integer,
+        min_difficulty: Some(500_000.0),
+        ..DEFAULT
+    },
+    // Agents "MiningRigRentals/..." and "MRR-Hash/...". A proxy in front of any rig, so the smallest
+    // coinbase of a rented rig counts.
+    Firmware {
+        name: "MiningRigRentals",
+        agents: &["miningrigrentals", "mrr-hash"],
+        difficulty: DifficultyForm::Integer,
+        ..DEFAULT
+    },
+    // DATUM Gateway: "Antminer S21/" was tested with 2,250 bytes on every version; the S21 Pro was
+    // not, so the slash belongs to the pattern. S19 firmware counts a new difficulty in the middle of
+    // a job as rejects (Spiral pool issue 10).
+    Firmware {
+        name: "Antminer S21",
+        agents: &["antminer s21/"],
+        coinbase_max_bytes: Some(2250),
+        difficulty: DifficultyForm::Integer,
+        clean_on_new_difficulty: true,
+        ..DEFAULT
+    },
+    // DATUM Gateway's "antmain" class: stock S19 firmware hashes 730 to 750 bytes of coinbase.
+    // About a quarter of shares is rejected at fractional difficulties (c2pool issue 773).
+    Firmware {
+        name: "Antminer stock",
+        agents: &["antminer", "bmminer"],
+        coinbase_max_bytes: Some(730),
+        difficulty: DifficultyForm::Integer,
+        clean_on_new_difficulty: true,
+        ..DEFAULT
+    },
+    // DATUM Gateway: "whatsminer/v1" works with about 6.5 kB. At most 8 bytes of extranonce2
+    // (SRI issue 1861). btminer is the program inside.
+    Firmware {
+        name: "Whatsminer",
+        agents: &["whatsminer", "btminer"],
+        coinbase_max_bytes: Some(6500),
+        difficulty: DifficultyForm::Integer,
+        ..DEFAULT
+    },
+    // DATUM Gateway: "PowerPlay-BM/" is ePIC's control board and takes almost any coinbase; tested to
+    // 16 KiB. Newer ones say "PowerPlay-BMS/".
+    Firmware {
+        name: "ePIC",
+        agents: &["powerplay-bm", "epic blockminer"],
+        coinbase_max_bytes: Some(16 * 1024),
+        ..DEFAULT
+    },
+    // DATUM Gateway: VNish calls itself "xminer-1."; tested to 16 KiB.
+    Firmware {
+        name: "VNish",
+        agents: &["xminer-1.", "vnish"],
+        coinbase_max_bytes: Some(16 * 1024),
+        ..DEFAULT
+    },
+    // DATUM Gateway: Braiins OS says "...;bosminer-plus-tuner 0.9.0-..." and gets the S21's size,
+    // since larger ones were not tried on every version.
+    Firmware {
+        name: "Braiins OS",
+        agents: &["bosminer", "braiins"],
+        coinbase_max_bytes: Some(2250),
+        ..DEFAULT
+    },
+    // NerdMiner cuts the coinbase at 255 bytes (NerdMiner_v2 issue 809), and at some 50 kH/s needs a
+    // difficulty of 0.0001 (public-pool issue 152). Agents "NerdMinerV2/..." and "HAN_SOLOminer/...".
+    Firmware {
+        name: "NerdMiner",
+        agents: &["nerdminer", "han_solominer"],
+        coinbase_max_bytes: Some(255),
+        min_difficulty: Some(0.0001),
+        ..DEFAULT
+    },
+    // DATUM Gateway gives "bitaxe" the Whatsminer's size: larger ones work, but slow the change of
+    // work. Some versions truncated at 384 bytes (ESP-Miner issue 1897). A new difficulty followed by
+    // a job that is not clean makes duplicates (ESP-Miner issue 1587). The forks carry other names.
+    Firmware {
+        name: "ESP-Miner",
+        agents: &[
+            "bitaxe",
+            "esp-miner",
+            "nerdaxe",
+            "nerdqaxe",
+            "nerdoctaxe",
+            "nerdhaxe",
+            "nerdqx",
+            "nerdeko",
+            "nmaxe",
+            "luckyminer",
+            "bitforge",
+            "zyber",
+        ],
+        coinbase_max_bytes: Some(384),
+        clean_on_new_difficulty: true,
+        ..DEFAULT
+    },
+    // cgminer: the coinbase is allocated to fit, and extranonce1 and 2 hold 16 bytes together;
+    // Avalon's firmware goes by the same name, hence the default size. Difficulty is a double.
+    Firmware {
+        name: "cgminer",
+        agents: &["cgminer", "bfgminer", "sgminer"],
+        ..DEFAULT
+    },
+    // xmrig speaks the CryptoNote dialect, whose jobs carry a blob and no coinbase.
+    Firmware {
+        name: "xmrig",
+        agents: &["xmrig"],
+        coinbase_max_bytes: None,
+        ..DEFAULT
+    },
+    // cpuminer and cpuminer-opt: the coinbase is allocated to fit; difficulty is a double; reconnects
+    // after 120 s without a job (sv2-apps issue 136).
+    Firmware {
+        name: "cpuminer",
+        agents: &["cpuminer"],
+        coinbase_max_bytes: None,
+        ..DEFAULT
+    },
+    // Otedama's own miner and proxy.
+    Firmware {
+        name: "Otedama",
+        agents: &["otedama"],
+        coinbase_max_bytes: None,
+        ..DEFAULT
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::DifficultyForm::{Fractional, Integer};
+    use super::*;
+
+    fn fitted(firmware: &Firmware, difficulty: f64) -> f64 {
+        firmware
+            .fit_difficulty(Difficulty::new(difficulty).unwrap())
+            .get()
+    }
+
+    /// Every row: agents from the field, coinbase limit, form of difficulty, clean jobs, minimum.
+    type Row = (
+        &'static str,
+        &'static [&'static str],
+        Option<u32>,
+        DifficultyForm,
+        bool,
+        Option<f64>,
+    );
+    #[rustfmt::skip]
+    const ROWS: [Row; 14] = [
+        ("NiceHash", &["NiceHash/1.0.0"], Some(500), Integer, false, Some(500_000.0)),
+        ("MiningRigRentals", &["MiningRigRentals/Test/1.0", "MRR-Hash/1.0.0"], Some(730), Integer, false, None),
+        ("Antminer S21", &["Antminer S21/Thu Oct  9 17:56:18 CST 2025"], Some(2250), Integer, true, None),
+        ("Antminer stock", &["bmminer/2.0", "bmminer/4.11.1 rwglr", "Antminer", "Antminer S21 Pro/Thu", "Antminer S19 Pro"],
+            Some(730), Integer, true, None),
+        ("Whatsminer", &["whatsminer/v1.0", "btminer/3.4"], Some(6500), Integer, false, None),
+        ("ePIC", &["PowerPlay-BM/1.0", "PowerPlay-BMS/1.24.0"], Some(16_384), Fractional, false, None),
+        ("VNish", &["xminer-1.0", "xminer-1.2.7"], Some(16_384), Fractional, false, None),
+        ("Braiins OS", &["2022-09-27-0-26ba61b9-22.08.1-plus;bosminer-plus-am1-s9 0.9.0-26ba61b9"],
+            Some(2250), Fractional, false, None),
+        ("NerdMiner", &["NerdMinerV2/V1.8.3", "HAN_SOLOminer/1"], Some(255), Fractional, false, Some(0.0001)),
+        ("ESP-Miner", &["bitaxe/BM1370/v2.13.1", "NerdQAxe++/BM1370/v1.0.36", "NMAxe/v3.0.10", "ESP-Miner"],
+            Some(384), Fractional, true, None),
+        ("cgminer", &["cgminer/4.11.1", "bfgminer/5.5.0"], Some(730), Fractional, false, None),
+        ("xmrig", &["XMRig/6.26.0 (Linux x86_64)"], None, Fractional, false, None),
+        ("cpuminer", &["cpuminer/2.5.1", "cpuminer-opt/26.1"], None, Fractional, false, None),
+        ("Otedama", &["otedama/0.1.0"], None, Fractional, false, None),
+    ];
+
+    #[test]
+    fn every_row_is_found_by_agents_from_the_field() {
+        assert_eq!(ROWS.len(), all().len());
+        for ((name, agents, coinbase, difficulty, clean, min), row) in ROWS.into_iter().zip(all()) {
+            assert_eq!(row.name, name);
+            assert_eq!(
+                (
+                    row.coinbase_max_bytes,
+                    row.difficulty,
+                    row.clean_on_new_difficulty,
+                    row.min_difficulty
+                ),
+                (coinbase, difficulty, clean, min),
+                "{name}"
+            );
+            assert!(row.keepalive_s <= 60, "{name}");
+            for agent in agents {
+                assert_eq!(for_agent(agent).name, name, "{agent}");
+                assert_eq!(for_agent(&agent.to_uppercase()).name, name, "{agent}");
+            }
+        }
+        assert!(for_agent("NiceHash/1.0.0").extranonce2_len >= Some(4));
+    }
+
+    #[test]
+    fn whoever_is_unknown_gets_the_default() {
+        for agent in ["", "n", "some-new-miner/0.1", "Antmine"] {
+            assert_eq!(for_agent(agent), &DEFAULT, "{agent}");
+        }
+    }
+
+    #[test]
+    fn no_pattern_is_hidden_by_an_earlier_row() {
+        for row in all() {
+            for pattern in row.agents {
+                assert_eq!(for_agent(pattern).name, row.name, "{pattern}");
+            }
+        }
+    }
+
+    #[test]
+    fn difficulties_are_rounded_down_to_what_the_firmware_takes() {
+        let whole = Firmware {
+            difficulty: DifficultyForm::Integer,
+            ..DEFAULT
+        };
+        let power = Firmware {
+            difficulty: DifficultyForm::PowerOfTwo,
+            ..DEFAULT
+        };
+        for (wanted, as_whole, as_power) in [
+            (0.3, 1.0, 1.0),
+            (1.0, 1.0, 1.0),
+            (3.99, 3.0, 2.0),
+            (4.0, 4.0, 4.0),
+            (1000.5, 1000.0, 512.0),
+        ] {
+            assert_eq!(fitted(&DEFAULT, wanted).to_bits(), f64::to_bits(wanted));
+            assert_eq!(fitted(&whole, wanted).to_bits(), f64::to_bits(as_whole));
+            assert_eq!(fitted(&power, wanted).to_bits(), f64::to_bits(as_power));
+        }
+    }
+
+    #[test]
+    fn no_difficulty_falls_below_the_minimum() {
+        assert_eq!(
+            fitted(for_agent("NiceHash/1.0.0"), 1.0).to_bits(),
+            500_000f64.to_bits()
+        );
+        assert_eq!(
+            fitted(for_agent("NerdMinerV2/1"), 1e-9).to_bits(),
+            0.0001f64.to_bits()
+        );
+        let power = Firmware {
+            difficulty: DifficultyForm::PowerOfTwo,
+            min_difficulty: Some(500_000.0),
+            ..DEFAULT
+        };
+        assert_eq!(fitted(&power, 1.0).to_bits(), 524_288f64.to_bits());
+        assert_eq!(fitted(&power, 600_000.0).to_bits(), 524_288f64.to_bits());
+    }
+}

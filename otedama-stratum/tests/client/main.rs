@@ -1,0 +1,8 @@
+//! The client machine against a scripted server.
+
+mod handshake;
+mod jobs;
+mod script;
+mod session;
+mod submit;
+mod timeouts;
