@@ -1,0 +1,67 @@
+//! The coins that this crate carries: one file each, constants only.
+
+pub mod btc;
+pub mod dev;
+pub mod ltc;
+
+use crate::{ChainSpec, Network};
+
+static ALL: [&ChainSpec; 7] = [
+    &btc::MAINNET,
+    &btc::TESTNET,
+    &btc::REGTEST,
+    &ltc::MAINNET,
+    &ltc::TESTNET,
+    &ltc::REGTEST,
+    &dev::REGTEST,
+];
+
+/// Every chain, in a fixed order.
+pub fn all() -> &'static [&'static ChainSpec] {
+    &ALL
+}
+
+/// The chain with this ticker symbol (in either case) and network.
+pub fn find(symbol: &str, network: Network) -> Option<&'static ChainSpec> {
+    all()
+        .iter()
+        .copied()
+        .find(|spec| spec.network == network && spec.symbol.eq_ignore_ascii_case(symbol))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_chain_is_found_by_symbol_and_network() {
+        for spec in all() {
+            let found = find(&spec.symbol.to_lowercase(), spec.network).expect("listed");
+            assert!(core::ptr::eq(found, *spec), "{spec} is hidden by {found}");
+        }
+        assert!(find("DEV", Network::Mainnet).is_none());
+        assert!(find("DOGE", Network::Mainnet).is_none());
+    }
+
+    #[test]
+    fn rules_asked_for_are_understood() {
+        for spec in all() {
+            for rule in spec.gbt_rules {
+                assert!(spec.rules_understood.contains(rule), "{spec} asks for {rule}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_more_coins_than_the_maximum() {
+        for spec in all() {
+            let total: u128 = (0..64)
+                .map(|era| {
+                    let height = era * spec.subsidy.halving_interval;
+                    u128::from(spec.subsidy.at(height)) * u128::from(spec.subsidy.halving_interval)
+                })
+                .sum();
+            assert!(total <= u128::from(spec.max_money), "{spec}");
+        }
+    }
+}

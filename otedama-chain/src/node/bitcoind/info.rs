@@ -1,0 +1,120 @@
+//! Whether a node serves the right chain.
+
+use otedama_hash::Hash256;
+use serde::Deserialize;
+
+use super::reply::{self, ReplyError};
+use crate::ChainSpec;
+
+/// What a node says about its chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockchainInfo {
+    /// Its name for the network, such as `main` or `regtest`.
+    pub chain: String,
+    /// Height of its tip.
+    pub height: u64,
+    /// Height of the best header it knows.
+    pub headers: u64,
+    /// Its tip.
+    pub best_block_hash: Hash256,
+    /// Whether it is still downloading the chain.
+    pub initial_block_download: bool,
+}
+
+/// A node of another coin or network.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the node serves {found}, the pool is configured for {expected}")]
+pub struct ChainMismatch {
+    /// What the node says.
+    pub found: String,
+    /// The configured chain.
+    pub expected: String,
+}
+
+impl BlockchainInfo {
+    /// Compares the node's network with that of `spec`.
+    ///
+    /// # Errors
+    /// When they differ.
+    pub fn check(&self, spec: &ChainSpec) -> Result<(), ChainMismatch> {
+        if spec.node_chains.contains(&self.chain.as_str()) {
+            return Ok(());
+        }
+        Err(ChainMismatch {
+            found: format!("the chain \"{}\"", self.chain),
+            expected: spec.to_string(),
+        })
+    }
+}
+
+/// Compares the node's first block with those of `spec`: coins share the names of their networks.
+///
+/// # Errors
+/// When it is another chain's.
+pub fn check_genesis(spec: &ChainSpec, genesis: &Hash256) -> Result<(), ChainMismatch> {
+    let found = genesis.to_string();
+    if spec.genesis_hashes.is_empty() || spec.genesis_hashes.contains(&found.as_str()) {
+        return Ok(());
+    }
+    Err(ChainMismatch {
+        found: format!("a chain that starts with {found}"),
+        expected: spec.to_string(),
+    })
+}
+
+#[derive(Deserialize)]
+struct Raw<'a> {
+    chain: String,
+    blocks: u64,
+    headers: u64,
+    bestblockhash: &'a str,
+    #[serde(default)]
+    initialblockdownload: bool,
+}
+
+/// Reads the reply to `getblockchaininfo`.
+///
+/// # Errors
+/// When the node reports an error or the reply is malformed.
+pub fn blockchain_info(status: u16, body: &[u8]) -> Result<BlockchainInfo, ReplyError> {
+    let raw: Raw<'_> = reply::result(status, body)?;
+    Ok(BlockchainInfo {
+        chain: raw.chain.chars().take(32).collect(),
+        height: raw.blocks,
+        headers: raw.headers,
+        best_block_hash: reply::hash(status, raw.bestblockhash)?,
+        initial_block_download: raw.initialblockdownload,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::coins;
+
+    #[test]
+    fn node_of_the_right_and_the_wrong_network() {
+        let body = br#"{"result":{"chain":"regtest","blocks":113,"headers":114,
+            "bestblockhash":"7a1dc949eb8d08ead732926d0b23d2cb66d00492131b7a11d2a53b6c46e15eba",
+            "bits":"207fffff","difficulty":4.6e-10,"initialblockdownload":true,"warnings":[]},"error":null,"id":1}"#;
+        let info = blockchain_info(200, body).expect("well-formed");
+        assert_eq!(
+            (info.height, info.headers, info.initial_block_download),
+            (113, 114, true)
+        );
+        assert_eq!(info.check(&coins::btc::REGTEST), Ok(()));
+        let error = info.check(&coins::btc::MAINNET).expect_err("another network");
+        assert_eq!(
+            error.to_string(),
+            "the node serves the chain \"regtest\", the pool is configured for Bitcoin mainnet"
+        );
+    }
+
+    #[test]
+    fn genesis_tells_coins_apart() {
+        let bitcoin = "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f";
+        let bitcoin = Hash256::from_display_hex(bitcoin).expect("hex");
+        assert_eq!(check_genesis(&coins::btc::MAINNET, &bitcoin), Ok(()));
+        assert!(check_genesis(&coins::ltc::MAINNET, &bitcoin).is_err());
+    }
+}

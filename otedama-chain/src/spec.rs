@@ -1,0 +1,182 @@
+//! What distinguishes one coin from another within its family, as data.
+
+use core::fmt;
+use core::str::FromStr;
+
+use otedama_hash::Algorithm;
+
+/// Which of a coin's networks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Network {
+    /// The network whose coins are worth something.
+    Mainnet,
+    /// The public test networks.
+    Testnet,
+    /// A private network on one's own machine.
+    Regtest,
+}
+
+/// Text that names no network.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is no network; choose mainnet, testnet or regtest")]
+pub struct NetworkError(pub String);
+
+impl Network {
+    /// The lower-case name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Mainnet => "mainnet",
+            Self::Testnet => "testnet",
+            Self::Regtest => "regtest",
+        }
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Network {
+    type Err = NetworkError;
+
+    fn from_str(name: &str) -> Result<Self, NetworkError> {
+        [Self::Mainnet, Self::Testnet, Self::Regtest]
+            .into_iter()
+            .find(|network| network.as_str() == name)
+            .ok_or_else(|| NetworkError(name.chars().take(32).collect()))
+    }
+}
+
+/// The code that a coin's templates, jobs and blocks need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FamilyKind {
+    /// 80-byte headers, coinbase and merkle tree as in Bitcoin.
+    Bitcoin,
+}
+
+/// How addresses of a chain look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AddressRules {
+    /// Base58 version byte of pay-to-public-key-hash addresses.
+    pub p2pkh_version: u8,
+    /// Base58 version bytes of pay-to-script-hash addresses, the usual one first.
+    pub p2sh_versions: &'static [u8],
+    /// Human-readable part of segwit addresses (BIP 173, BIP 350), lower case.
+    pub bech32_hrp: &'static str,
+    /// Human-readable part of MWEB addresses, to which no coinbase can pay.
+    pub mweb_hrp: Option<&'static str>,
+}
+
+/// How many new coins a block makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SubsidyRule {
+    /// Of the first blocks, in the smallest unit.
+    pub initial: u64,
+    /// Blocks between one halving and the next.
+    pub halving_interval: u64,
+}
+
+impl SubsidyRule {
+    /// New coins of the block at `height`, in the smallest unit.
+    pub fn at(&self, height: u64) -> u64 {
+        let halvings = height / self.halving_interval.max(1);
+        u32::try_from(halvings)
+            .ok()
+            .and_then(|h| self.initial.checked_shr(h))
+            .unwrap_or(0)
+    }
+}
+
+/// When the difficulty changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetargetRule {
+    /// At every height that the number divides.
+    Every {
+        /// Blocks from one change to the next.
+        blocks: u64,
+    },
+    /// As [`Every`](Self::Every), and a block that comes late may have the least difficulty.
+    EveryOrLate {
+        /// Blocks from one change to the next.
+        blocks: u64,
+    },
+    /// Never.
+    Fixed,
+    /// At every block, by the rule of the development chain.
+    EachBlock,
+}
+
+/// Everything that a family's code needs to know about one network of one coin.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ChainSpec {
+    /// Ticker symbol, upper case.
+    pub symbol: &'static str,
+    /// Name for people.
+    pub name: &'static str,
+    /// Which network.
+    pub network: Network,
+    /// What the nodes of this network answer as `chain` in `getblockchaininfo`.
+    pub node_chains: &'static [&'static str],
+    /// Ids of the first blocks of these networks, as displayed; empty if any will do.
+    pub genesis_hashes: &'static [&'static str],
+    /// Which code it needs.
+    pub family: FamilyKind,
+    /// Its proof of work.
+    pub algorithm: Algorithm,
+    /// How its addresses look.
+    pub addresses: AddressRules,
+    /// How many new coins a block makes.
+    pub subsidy: SubsidyRule,
+    /// More than all coins that will ever be, in the smallest unit.
+    pub max_money: u64,
+    /// Confirmations before a coinbase can be spent.
+    pub maturity: u32,
+    /// When the difficulty changes.
+    pub retarget: RetargetRule,
+    /// Largest block weight (BIP 141) where a template names none.
+    pub max_block_weight: u64,
+    /// Rules to name in a request for a template (BIP 9, section "getblocktemplate changes").
+    pub gbt_rules: &'static [&'static str],
+    /// Rules that this crate follows; a template that demands another one is refused.
+    pub rules_understood: &'static [&'static str],
+    /// Whether blocks may carry a `MimbleWimble` extension block (Litecoin, LIP 3).
+    pub has_mweb: bool,
+    /// Digits after the decimal point that make the smallest unit.
+    pub unit_decimals: u8,
+}
+
+impl fmt::Display for ChainSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.name, self.network)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subsidy_halves_and_ends() {
+        let rule = SubsidyRule {
+            initial: 5_000_000_000,
+            halving_interval: 210_000,
+        };
+        assert_eq!(rule.at(0), 5_000_000_000);
+        assert_eq!(rule.at(209_999), 5_000_000_000);
+        assert_eq!(rule.at(210_000), 2_500_000_000);
+        assert_eq!(rule.at(840_000), 312_500_000);
+        assert_eq!(rule.at(33 * 210_000), 0);
+        assert_eq!(rule.at(u64::MAX), 0);
+    }
+
+    #[test]
+    fn network_names_round_trip() {
+        for network in [Network::Mainnet, Network::Testnet, Network::Regtest] {
+            assert_eq!(network.as_str().parse(), Ok(network));
+        }
+        assert_eq!("signet".parse::<Network>(), Err(NetworkError("signet".into())));
+    }
+}
