@@ -1,0 +1,256 @@
+//! The jobs that miners work on: the newest, and the older ones whose shares still count.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use otedama_chain::{ChainSpec, Family, Job, PayoutOutput, PayoutPlan, Template};
+use otedama_hash::{Difficulty, Monotonic};
+use otedama_stratum::v1::notify::{self, NotifyParts};
+
+use crate::io::Payouts;
+use crate::share::dedup::Seen;
+
+/// Jobs kept at once; the oldest gives way.
+const MAX_JOBS: usize = 128;
+
+/// What makes one connection's coinbase differ from another's.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Variant {
+    /// The shared plan with this index.
+    Tier(usize),
+    /// The coinbase that pays this address.
+    Finder(Arc<str>),
+}
+
+/// A job as it goes to every connection that gets the same bytes.
+#[derive(Debug)]
+pub(crate) struct Work {
+    pub(crate) job: Job,
+    number: u32,
+    line: OnceLock<Bytes>,
+    clean_line: OnceLock<Bytes>,
+}
+
+impl Work {
+    /// The notify line, encoded once.
+    pub(crate) fn line(&self, clean: bool) -> Bytes {
+        let cell = if clean { &self.clean_line } else { &self.line };
+        cell.get_or_init(|| self.encode(clean)).clone()
+    }
+
+    fn encode(&self, clean: bool) -> Bytes {
+        let job = &self.job;
+        let parts = NotifyParts {
+            prev_hash: &job.prev_hash(),
+            coinbase1: job.coinbase1(),
+            coinbase2: job.coinbase2(),
+            merkle_branch: job.merkle_branch(),
+            version: job.version(),
+            bits: job.bits(),
+            ntime: job.time_s(),
+        };
+        let mut line = Vec::new();
+        notify::write_notify(&mut line, &format!("{:x}", self.number), &parts, clean);
+        line.into()
+    }
+}
+
+/// One template with everything that was made of it.
+#[derive(Debug)]
+pub(crate) struct JobSet {
+    pub(crate) number: u32,
+    pub(crate) template: Arc<Template>,
+    pub(crate) network_difficulty: Difficulty,
+    payouts: Arc<Payouts>,
+    replaced_at: Option<Monotonic>,
+    works: HashMap<Variant, Arc<Work>, FixedState>,
+    pub(crate) seen: Seen,
+}
+
+/// Whether a share's job still counts.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Lookup {
+    /// It does; the index goes to [`JobBook::set`].
+    Live(usize),
+    /// It is unknown, too old, or builds on a block that is no longer the tip.
+    Stale,
+}
+
+/// All jobs of a pool object.
+#[derive(Debug)]
+pub(crate) struct JobBook {
+    spec: &'static ChainSpec,
+    tag: Vec<u8>,
+    grace: Duration,
+    seed: u64,
+    next_number: u32,
+    sets: VecDeque<JobSet>,
+}
+
+impl JobBook {
+    pub(crate) fn new(spec: &'static ChainSpec, tag: Vec<u8>, grace: Duration, seed: u64) -> Self {
+        Self {
+            spec,
+            tag,
+            grace,
+            seed,
+            next_number: 1,
+            sets: VecDeque::new(),
+        }
+    }
+
+    /// The newest job.
+    pub(crate) fn current(&self) -> Option<&JobSet> {
+        self.sets.back()
+    }
+
+    pub(crate) fn set(&mut self, index: usize) -> &mut JobSet {
+        &mut self.sets[index]
+    }
+
+    /// The number of the oldest job whose shares may still come.
+    pub(crate) fn oldest(&self) -> u32 {
+        self.sets.front().map_or(self.next_number, |s| s.number)
+    }
+
+    /// Replaces the newest job. True when the previous block changed, so that older work is void.
+    pub(crate) fn replace(&mut self, now: Monotonic, template: Arc<Template>, payouts: Arc<Payouts>) -> bool {
+        let clean = self
+            .current()
+            .is_none_or(|s| s.template.prev_hash != template.prev_hash);
+        if clean {
+            self.sets.clear();
+        } else if let Some(last) = self.sets.back_mut() {
+            last.replaced_at = Some(now);
+        }
+        self.expire(now);
+        if self.sets.len() >= MAX_JOBS {
+            self.sets.pop_front();
+        }
+        let number = self.next_number;
+        self.next_number = self.next_number.wrapping_add(1).max(1);
+        let network_difficulty = template.network_target.difficulty(self.spec.algorithm.diff1());
+        self.sets.push_back(JobSet {
+            number,
+            network_difficulty,
+            template,
+            payouts,
+            replaced_at: None,
+            works: HashMap::with_hasher(FixedState::with_seed(self.seed)),
+            seen: Seen::new(self.seed),
+        });
+        clean
+    }
+
+    /// A new job on the newest template, for connections whose difficulty changes at once: a share
+    /// belongs to exactly one difficulty because every job's coinbase is different.
+    pub(crate) fn renew(&mut self, now: Monotonic) {
+        if let Some(set) = self.current() {
+            let (template, payouts) = (set.template.clone(), set.payouts.clone());
+            self.replace(now, template, payouts);
+        }
+    }
+
+    /// Drops jobs whose grace has run out.
+    pub(crate) fn expire(&mut self, now: Monotonic) {
+        let grace = self.grace;
+        self.sets
+            .retain(|s| s.replaced_at.is_none_or(|at| now.since(at) <= grace));
+    }
+
+    /// Finds the job that a share names.
+    pub(crate) fn find(&self, now: Monotonic, number: u32) -> Lookup {
+        match self.sets.iter().rposition(|s| s.number == number) {
+            Some(index) => match self.sets[index].replaced_at {
+                Some(at) if now.since(at) > self.grace => Lookup::Stale,
+                _ => Lookup::Live(index),
+            },
+            None => Lookup::Stale,
+        }
+    }
+
+    /// The newest job as this connection gets it.
+    pub(crate) fn current_work(&mut self, family: &dyn Family, who: &Who<'_>) -> Option<Arc<Work>> {
+        let (spec, tag) = (self.spec, &self.tag);
+        let set = self.sets.back_mut()?;
+        set.work_for(who, &mut |plan, number, template| {
+            // The number in the coinbase makes every job's hashes its own, even on the same
+            // template: no share can be sent again under another job or another difficulty.
+            let tag = [&number.to_le_bytes(), tag.as_slice()].concat();
+            family.build_job(spec, template.clone(), plan, &tag).ok()
+        })
+    }
+}
+
+/// What of a connection decides on its coinbase.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Who<'a> {
+    pub(crate) account: &'a Arc<str>,
+    pub(crate) script: &'a [u8],
+    /// Largest coinbase that its firmware can hold, in bytes.
+    pub(crate) coinbase_max: Option<u32>,
+}
+
+type Build<'a> = dyn FnMut(Arc<PayoutPlan>, u32, &Arc<Template>) -> Option<Job> + 'a;
+
+impl JobSet {
+    /// The work that this connection got when the job was sent.
+    pub(crate) fn sent_work(&mut self, who: &Who<'_>) -> Option<Arc<Work>> {
+        self.work_for(who, &mut |_, _, _| None)
+    }
+
+    fn work_for(&mut self, who: &Who<'_>, build: &mut Build<'_>) -> Option<Arc<Work>> {
+        let payouts = self.payouts.clone();
+        match &*payouts {
+            Payouts::Finder {
+                finder_amount,
+                others,
+            } => self.get_or_build(Variant::Finder(who.account.clone()), build, || {
+                let finder = PayoutOutput {
+                    script: who.script.to_vec(),
+                    amount: *finder_amount,
+                };
+                let outputs = std::iter::once(finder).chain(others.iter().cloned()).collect();
+                Arc::new(PayoutPlan { id: 0, outputs })
+            }),
+            Payouts::Shared(plans) => {
+                let mut last = None;
+                for (tier, plan) in plans.iter().enumerate() {
+                    let work = self.get_or_build(Variant::Tier(tier), build, || plan.clone())?;
+                    let fits = who
+                        .coinbase_max
+                        .is_none_or(|max| work.job.coinbase_len() <= max as usize);
+                    last = Some(work);
+                    if fits {
+                        break;
+                    }
+                }
+                last
+            }
+        }
+    }
+
+    fn get_or_build(
+        &mut self,
+        variant: Variant,
+        build: &mut Build<'_>,
+        plan: impl FnOnce() -> Arc<PayoutPlan>,
+    ) -> Option<Arc<Work>> {
+        if let Some(work) = self.works.get(&variant) {
+            return Some(work.clone());
+        }
+        let job = build(plan(), self.number, &self.template)?;
+        let work = Arc::new(Work {
+            job,
+            number: self.number,
+            line: OnceLock::new(),
+            clean_line: OnceLock::new(),
+        });
+        self.works.insert(variant, work.clone());
+        Some(work)
+    }
+}

@@ -1,0 +1,199 @@
+//! Jobs and difficulties on their way to the miners, and the timers of sessions.
+
+use std::cmp::Reverse;
+
+use bytes::Bytes;
+use otedama_hash::{Difficulty, Monotonic, Now};
+use otedama_stratum::v1::notify;
+
+use crate::io::{CloseReason, ConnId, Output};
+use crate::pool::{Pool, RENEW_INTERVAL};
+use crate::session::Step;
+use crate::session::auth::difficulty_floor;
+use crate::vardiff::{Vardiff, tidy};
+
+impl Pool {
+    /// First job of a session that has just become ready.
+    pub(crate) fn start_mining(&mut self, now: Now, slot: usize) {
+        let session = &mut self.sessions[slot];
+        if session.is_mining() && session.announced.is_none() {
+            session.vardiff.restart(now.mono);
+            self.send_job(now, slot, true);
+        }
+    }
+
+    /// The newest job to everybody.
+    pub(crate) fn broadcast(&mut self, now: Now, clean: bool) {
+        let slots: Vec<usize> = self.sessions.iter().map(|(slot, _)| slot).collect();
+        for slot in slots {
+            self.send_job(now, slot, clean);
+        }
+    }
+
+    fn send_job(&mut self, now: Now, slot: usize, clean: bool) {
+        let session = &mut self.sessions[slot];
+        if !session.is_mining() {
+            return;
+        }
+        if session.blocked_since.is_some() {
+            session.job_due = true;
+            session.clean_due |= clean;
+            return;
+        }
+        let Some(who) = session.who() else { return };
+        let Some(work) = self.jobs.current_work(&*self.family, &who) else {
+            return;
+        };
+        let Some(set) = self.jobs.current() else { return };
+        let (number, network) = (set.number, set.network_difficulty);
+        let conn = session.conn;
+        let announced = self.difficulty_for(slot, network);
+        let session = &mut self.sessions[slot];
+        let mut clean = clean;
+        if session.announced != Some(announced) {
+            let mut line = Vec::with_capacity(72);
+            notify::write_set_difficulty(&mut line, announced);
+            self.out.push_back(Output::Send {
+                conn,
+                bytes: Bytes::from(line),
+            });
+            clean |= session.announced.is_some() && session.firmware.clean_on_new_difficulty;
+            session.announced = Some(announced);
+            session.vardiff.restart(now.mono);
+        }
+        if session.steps.last().is_none_or(|s| s.difficulty != announced) {
+            let target = announced.to_target(self.spec.algorithm.diff1());
+            let step = Step {
+                from_job: number,
+                difficulty: announced,
+                target,
+                credit: target.work(),
+            };
+            session.begin_step(step, self.jobs.oldest());
+        }
+        session.retarget_due = false;
+        self.out.push_back(Output::Send {
+            conn,
+            bytes: work.line(clean),
+        });
+    }
+
+    /// What to announce: the wanted difficulty, but never one at which blocks would be missed.
+    fn difficulty_for(&self, slot: usize, network: Difficulty) -> Difficulty {
+        let session = &self.sessions[slot];
+        let cap = network.get().max(self.config.vardiff.min.get());
+        let value = session.difficulty.get().min(cap);
+        session
+            .firmware
+            .fit_difficulty(Difficulty::new(value).unwrap_or(session.difficulty))
+    }
+
+    /// Moves a session's difficulty if its shares say so.
+    pub(crate) fn adjust(&mut self, now: Now, slot: usize) {
+        let config = self.config.vardiff;
+        let session = &mut self.sessions[slot];
+        if session.fixed || !session.is_mining() {
+            return;
+        }
+        let Some(factor) = session.vardiff.decide(&config, now.mono) else {
+            return;
+        };
+        let present = session.announced.unwrap_or(session.difficulty).get();
+        let wanted = tidy(present * factor, difficulty_floor(session), &config);
+        session.vardiff.restart(now.mono);
+        session.difficulty = wanted;
+        self.apply_difficulty(slot);
+    }
+
+    /// Lets a changed difficulty take effect with a job of its own.
+    pub(crate) fn apply_difficulty(&mut self, slot: usize) {
+        let Some(network) = self.jobs.current().map(|s| s.network_difficulty) else {
+            return;
+        };
+        let announced = self.difficulty_for(slot, network);
+        let session = &mut self.sessions[slot];
+        if session.is_mining() && !session.retarget_due && session.announced != Some(announced) {
+            session.retarget_due = true;
+            self.retargeted.push(session.conn);
+        }
+    }
+
+    pub(crate) fn blocked(&mut self, now: Now, conn: ConnId, queued: usize) {
+        let Some(&slot) = self.index.get(&conn) else {
+            return;
+        };
+        if queued > self.config.max_send_queue {
+            return self.close(now, conn, CloseReason::SlowReader);
+        }
+        self.sessions[slot].blocked_since.get_or_insert(now.mono);
+    }
+
+    pub(crate) fn writable(&mut self, now: Now, conn: ConnId) {
+        let Some(&slot) = self.index.get(&conn) else {
+            return;
+        };
+        let session = &mut self.sessions[slot];
+        session.blocked_since = None;
+        if std::mem::take(&mut session.job_due) {
+            let clean = std::mem::take(&mut session.clean_due);
+            self.send_job(now, slot, clean);
+        }
+    }
+
+    pub(crate) fn run_timers(&mut self, now: Now) {
+        while let Some(&Reverse((at, conn))) = self.timers.peek() {
+            if at > now.mono {
+                break;
+            }
+            self.timers.pop();
+            if let Some(next) = self.look_at(now, conn) {
+                self.timers.push(Reverse((next, conn)));
+            }
+        }
+        if (!self.retargeted.is_empty() || self.job_full) && now.mono.since(self.renewed_at) >= RENEW_INTERVAL
+        {
+            self.renew(now);
+        }
+    }
+
+    fn renew(&mut self, now: Now) {
+        self.renewed_at = now.mono;
+        let conns = std::mem::take(&mut self.retargeted);
+        self.jobs.renew(now.mono);
+        if std::mem::take(&mut self.job_full) {
+            return self.broadcast(now, false);
+        }
+        for conn in conns {
+            if let Some(&slot) = self.index.get(&conn) {
+                self.send_job(now, slot, false);
+            }
+        }
+    }
+
+    /// Looks after one session; when to look again, unless it is gone.
+    fn look_at(&mut self, now: Now, conn: ConnId) -> Option<Monotonic> {
+        let slot = *self.index.get(&conn)?;
+        let config = &self.config;
+        let session = &self.sessions[slot];
+        let late = |since: Monotonic, limit| now.mono.since(since) >= limit;
+        let why = if !session.is_mining() && late(session.opened_at, config.login_timeout) {
+            Some(CloseReason::LoginTimeout)
+        } else if session
+            .blocked_since
+            .is_some_and(|at| late(at, config.blocked_timeout))
+        {
+            Some(CloseReason::SlowReader)
+        } else if late(session.heard_at, config.idle_timeout) {
+            Some(CloseReason::Idle)
+        } else {
+            None
+        };
+        if let Some(why) = why {
+            self.close(now, conn, why);
+            return None;
+        }
+        let next = now.mono + Vardiff::interval(&config.vardiff).min(config.idle_timeout);
+        self.adjust(now, slot);
+        Some(next)
+    }
+}
