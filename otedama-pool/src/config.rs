@@ -22,7 +22,8 @@ pub struct PoolConfig {
     pub blocked_timeout: Duration,
     /// How long shares of a replaced job on the same previous block are accepted.
     pub job_grace: Duration,
-    /// Shares one job takes before it is replaced, which bounds the memory for finding duplicates.
+    /// Shares one job takes, which bounds the memory for finding duplicates. It is replaced for
+    /// everybody when three quarters of them are in.
     pub max_shares_per_job: usize,
     /// How far past its job's own time a share's ntime may lie, in seconds.
     pub max_ntime_roll_s: u32,

@@ -98,7 +98,8 @@ impl JobBook {
             tag,
             grace,
             seed,
-            next_number: 1,
+            // Not the same after a restart: an old share must not meet another job of its number.
+            next_number: (seed as u32).max(1),
             sets: VecDeque::new(),
         }
     }
@@ -124,9 +125,15 @@ impl JobBook {
             .is_none_or(|s| s.template.prev_hash != template.prev_hash);
         if clean {
             self.sets.clear();
-        } else if let Some(last) = self.sets.back_mut() {
-            last.replaced_at = Some(now);
         }
+        for set in &mut self.sets {
+            set.replaced_at.get_or_insert(now);
+        }
+        self.push(now, template, payouts);
+        clean
+    }
+
+    fn push(&mut self, now: Monotonic, template: Arc<Template>, payouts: Arc<Payouts>) {
         self.expire(now);
         if self.sets.len() >= MAX_JOBS {
             self.sets.pop_front();
@@ -143,7 +150,6 @@ impl JobBook {
             works: HashMap::with_hasher(FixedState::with_seed(self.seed)),
             seen: Seen::new(self.seed),
         });
-        clean
     }
 
     /// A new job on the newest template, for connections whose difficulty changes at once: a share
@@ -151,8 +157,22 @@ impl JobBook {
     pub(crate) fn renew(&mut self, now: Monotonic) {
         if let Some(set) = self.current() {
             let (template, payouts) = (set.template.clone(), set.payouts.clone());
+            // Whoever does not get it keeps the job it has: that one is not replaced.
+            self.push(now, template, payouts);
+        }
+    }
+
+    /// A new job on the newest template for everybody.
+    pub(crate) fn replace_with_same(&mut self, now: Monotonic) {
+        if let Some(set) = self.current() {
+            let (template, payouts) = (set.template.clone(), set.payouts.clone());
             self.replace(now, template, payouts);
         }
+    }
+
+    /// Whether the next job may push out one that some connection still has as its newest.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.sets.len() >= MAX_JOBS - 1
     }
 
     /// Drops jobs whose grace has run out.

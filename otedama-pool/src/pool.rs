@@ -58,7 +58,7 @@ pub struct Pool {
     /// One entry per session, the next time at which it wants to be looked at.
     pub(crate) timers: BinaryHeap<Reverse<(Monotonic, ConnId)>>,
     /// Connections whose difficulty changed and that wait for a job of their own.
-    pub(crate) retargeted: Vec<ConnId>,
+    pub(crate) job_queue: Vec<ConnId>,
     pub(crate) renewed_at: Monotonic,
     pub(crate) stopping: bool,
 }
@@ -97,7 +97,7 @@ impl Pool {
             stats: Stats::default(),
             out: VecDeque::new(),
             timers: BinaryHeap::new(),
-            retargeted: Vec::new(),
+            job_queue: Vec::new(),
             renewed_at: Monotonic::ZERO,
             stopping: false,
             config,
@@ -140,7 +140,7 @@ impl Pool {
     /// When to feed [`Input::Tick`] if nothing else comes first.
     pub fn next_timeout(&self) -> Option<Monotonic> {
         let session = self.timers.peek().map(|Reverse((at, _))| *at);
-        let renew = (!self.retargeted.is_empty() || self.job_full).then(|| self.renewed_at + RENEW_INTERVAL);
+        let renew = (!self.job_queue.is_empty() || self.job_full).then(|| self.renewed_at + RENEW_INTERVAL);
         session.into_iter().chain(renew).min()
     }
 
@@ -240,7 +240,7 @@ impl Pool {
         let clean = self.jobs.replace(now.mono, template, payouts);
         self.job_full = false;
         self.renewed_at = now.mono;
-        self.retargeted.clear();
+        self.job_queue.clear();
         self.broadcast(now, clean);
     }
 

@@ -1,6 +1,7 @@
 //! Jobs and difficulties on their way to the miners, and the timers of sessions.
 
 use std::cmp::Reverse;
+use std::time::Duration;
 
 use bytes::Bytes;
 use otedama_hash::{Difficulty, Monotonic, Now};
@@ -71,7 +72,8 @@ impl Pool {
             };
             session.begin_step(step, self.jobs.oldest());
         }
-        session.retarget_due = false;
+        session.job_queued = false;
+        session.job_at = now.mono;
         self.out.push_back(Output::Send {
             conn,
             bytes: work.line(clean),
@@ -111,10 +113,18 @@ impl Pool {
             return;
         };
         let announced = self.difficulty_for(slot, network);
+        let session = &self.sessions[slot];
+        if session.is_mining() && session.announced != Some(announced) {
+            self.queue_job(slot);
+        }
+    }
+
+    /// Puts a session in line for a job of its own.
+    fn queue_job(&mut self, slot: usize) {
         let session = &mut self.sessions[slot];
-        if session.is_mining() && !session.retarget_due && session.announced != Some(announced) {
-            session.retarget_due = true;
-            self.retargeted.push(session.conn);
+        if !session.job_queued {
+            session.job_queued = true;
+            self.job_queue.push(session.conn);
         }
     }
 
@@ -150,7 +160,7 @@ impl Pool {
                 self.timers.push(Reverse((next, conn)));
             }
         }
-        if (!self.retargeted.is_empty() || self.job_full) && now.mono.since(self.renewed_at) >= RENEW_INTERVAL
+        if (!self.job_queue.is_empty() || self.job_full) && now.mono.since(self.renewed_at) >= RENEW_INTERVAL
         {
             self.renew(now);
         }
@@ -158,11 +168,12 @@ impl Pool {
 
     fn renew(&mut self, now: Now) {
         self.renewed_at = now.mono;
-        let conns = std::mem::take(&mut self.retargeted);
-        self.jobs.renew(now.mono);
-        if std::mem::take(&mut self.job_full) {
+        let conns = std::mem::take(&mut self.job_queue);
+        if std::mem::take(&mut self.job_full) || self.jobs.is_crowded() {
+            self.jobs.replace_with_same(now.mono);
             return self.broadcast(now, false);
         }
+        self.jobs.renew(now.mono);
         for conn in conns {
             if let Some(&slot) = self.index.get(&conn) {
                 self.send_job(now, slot, false);
@@ -192,8 +203,15 @@ impl Pool {
             self.close(now, conn, why);
             return None;
         }
-        let next = now.mono + Vardiff::interval(&config.vardiff).min(config.idle_timeout);
+        let keepalive = Duration::from_secs(session.firmware.keepalive_s.into());
+        let again = Vardiff::interval(&config.vardiff)
+            .min(config.idle_timeout)
+            .min(keepalive / 2);
+        let job_is_old = session.announced.is_some() && late(session.job_at, keepalive.saturating_sub(again));
         self.adjust(now, slot);
-        Some(next)
+        if job_is_old {
+            self.queue_job(slot);
+        }
+        Some(now.mono + again)
     }
 }

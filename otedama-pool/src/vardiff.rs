@@ -16,8 +16,12 @@ use crate::config::VardiffConfig;
 const WINDOW_SHARES: f64 = 48.0;
 /// Largest step up at once.
 const MAX_RISE: f64 = 64.0;
-/// Largest step down at once.
-const MAX_FALL: f64 = 1.0 / 16.0;
+/// Expected shares that have to be missing in a row; one gap in four hundred is as long by accident.
+const SILENCE_SHARES: f64 = 6.0;
+/// Step down at the first silence, which may be an accident.
+const FIRST_FALL: f64 = 0.5;
+/// Step down when silence goes on, which is none.
+const NEXT_FALL: f64 = 0.125;
 
 /// One connection's difficulty control.
 #[derive(Clone, Debug)]
@@ -25,6 +29,10 @@ pub(crate) struct Vardiff {
     /// Shares of the present window, weighted by their difficulty over the present one.
     shares: f64,
     since: Monotonic,
+    /// The last share, or the start of the window.
+    heard_at: Monotonic,
+    /// The last window was silent, and nothing has been heard since.
+    silent: bool,
 }
 
 impl Vardiff {
@@ -32,17 +40,24 @@ impl Vardiff {
         Self {
             shares: 0.0,
             since: now,
+            heard_at: now,
+            silent: false,
         }
     }
 
     /// Starts a new window, after a change of difficulty.
     pub(crate) fn restart(&mut self, now: Monotonic) {
-        *self = Self::new(now);
+        *self = Self {
+            silent: self.silent,
+            ..Self::new(now)
+        };
     }
 
     /// Counts a share whose difficulty was `weight` times the present one.
-    pub(crate) fn count(&mut self, weight: f64) {
+    pub(crate) fn count(&mut self, now: Monotonic, weight: f64) {
         self.shares += weight;
+        self.heard_at = now;
+        self.silent = false;
     }
 
     /// When to look again if no share comes: after three expected intervals.
@@ -52,14 +67,19 @@ impl Vardiff {
 
     /// The factor by which the difficulty should change, if it should.
     pub(crate) fn decide(&mut self, config: &VardiffConfig, now: Monotonic) -> Option<f64> {
-        let expected = now.since(self.since).as_secs_f64() * config.shares_per_minute / 60.0;
-        let n = self.shares;
+        let expected_since = |at| now.since(at).as_secs_f64() * config.shares_per_minute / 60.0;
+        if expected_since(self.heard_at) >= SILENCE_SHARES {
+            let factor = if self.silent { NEXT_FALL } else { FIRST_FALL };
+            self.silent = true;
+            return Some(factor);
+        }
+        let (n, expected) = (self.shares, expected_since(self.since));
         let ratio = (n + 1.0) / (expected + 1.0);
-        let rise = (n >= 8.0 && ratio >= 2.5) || (n >= 16.0 && ratio >= 2.0);
-        let fall = (expected >= 4.0 && n < 0.5) || (expected >= 10.0 && ratio <= 0.4);
+        let rise = (n >= 8.0 && ratio >= 2.5) || (n >= 16.0 && ratio >= 2.0) || (n >= 32.0 && ratio >= 1.6);
+        let fall = (expected >= 12.0 && ratio <= 0.4) || (expected >= 24.0 && ratio <= 0.55);
         let full = expected >= WINDOW_SHARES || n >= 2.0 * WINDOW_SHARES;
         if rise || fall || (full && !(0.7..=1.4).contains(&ratio)) {
-            return Some(ratio.clamp(MAX_FALL, MAX_RISE));
+            return Some(ratio.min(MAX_RISE));
         }
         if full {
             self.restart(now);
@@ -91,15 +111,20 @@ mod tests {
     }
 
     #[test]
-    fn silence_makes_it_fall() {
+    fn silence_makes_it_fall_and_more_silence_faster() {
         let config = VardiffConfig {
             shares_per_minute: 12.0,
             ..VardiffConfig::default()
         };
         let mut vardiff = Vardiff::new(at(0.0));
-        assert_eq!(vardiff.decide(&config, at(15.0)), None);
-        let factor = vardiff.decide(&config, at(30.0)).expect("six shares were due");
-        assert!(factor < 0.5, "{factor}");
+        vardiff.count(at(1.0), 1.0);
+        assert_eq!(vardiff.decide(&config, at(30.0)), None);
+        assert_eq!(vardiff.decide(&config, at(31.0)), Some(FIRST_FALL));
+        vardiff.restart(at(31.0));
+        assert_eq!(vardiff.decide(&config, at(61.0)), Some(NEXT_FALL));
+        vardiff.restart(at(61.0));
+        vardiff.count(at(62.0), 1.0);
+        assert_eq!(vardiff.decide(&config, at(92.0)), Some(FIRST_FALL));
     }
 
     #[test]
@@ -108,8 +133,9 @@ mod tests {
         let mut vardiff = Vardiff::new(at(0.0));
         let mut factor = None;
         for i in 0..10 {
-            vardiff.count(1.0);
-            factor = factor.or(vardiff.decide(&config, at(0.1 * f64::from(i))));
+            let now = at(0.1 * f64::from(i));
+            vardiff.count(now, 1.0);
+            factor = factor.or(vardiff.decide(&config, now));
         }
         assert!(factor.expect("ten shares in a second are too many") > 5.0);
     }
@@ -122,8 +148,9 @@ mod tests {
         };
         let mut vardiff = Vardiff::new(at(0.0));
         for i in 1..500 {
-            vardiff.count(1.0);
-            assert_eq!(vardiff.decide(&config, at(5.0 * f64::from(i))), None, "share {i}");
+            let now = at(5.0 * f64::from(i));
+            vardiff.count(now, 1.0);
+            assert_eq!(vardiff.decide(&config, now), None, "share {i}");
         }
     }
 

@@ -301,3 +301,22 @@ fn a_tick_without_a_reason_changes_nothing() {
     assert!(world.heard(miner.conn).is_empty());
     let _ = difficulty(1.0);
 }
+
+#[test]
+fn a_quiet_node_does_not_make_miners_leave() {
+    let mut world = World::ready();
+    let conn = world.open(1);
+    let reply = world.ask(conn, "mining.subscribe", json!(["cpuminer/2.5.1"]));
+    world.ask(conn, "mining.authorize", json!([format!("{ALICE}+1.rig"), "x"]));
+    let mut miner = support::Miner::new(conn, ALICE, &reply);
+    miner.listen(&mut world);
+    assert!(
+        (miner.difficulty - 1.0).abs() < 1e-9,
+        "the user name names a difficulty"
+    );
+    let keepalive = f64::from(otedama_stratum::firmware::for_agent("cpuminer/2.5.1").keepalive_s);
+    world.wait(keepalive + 1.0);
+    miner.listen(&mut world);
+    assert_eq!(miner.jobs.len(), 2, "one more job while no template came");
+    assert_eq!(miner.jobs[1][8], false);
+}

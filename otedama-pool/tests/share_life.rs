@@ -210,3 +210,86 @@ fn version_rolling_is_checked_against_the_negotiated_mask() {
     rolled[5] = json!("01006000");
     assert_eq!(code(&world.ask(conn, "mining.submit", rolled)), 20);
 }
+
+#[test]
+fn another_miners_new_difficulty_does_not_end_a_job() {
+    let mut world = World::ready();
+    let mut steady = world.miner(1, ALICE);
+    let mut fast = world.miner(2, ALICE);
+    for _ in 0..20 {
+        let share = fast.share();
+        assert_eq!(fast.submit(&mut world, &share)["result"], true);
+    }
+    world.wait(1.5);
+    fast.listen(&mut world);
+    assert_eq!(fast.jobs.len(), 2);
+    let share = steady.share();
+    world.wait(90.0);
+    assert_eq!(
+        steady.submit(&mut world, &share)["result"],
+        true,
+        "nothing replaced its job"
+    );
+}
+
+#[test]
+fn a_second_verdict_on_a_share_changes_nothing() {
+    let mut world = World::ready();
+    world.durable = false;
+    let mut miner = world.miner(1, ALICE);
+    let share = miner.share();
+    let line = format!(
+        "{}\n",
+        json!({"id": 1, "method": "mining.submit", "params": share.params})
+    );
+    world.pool.handle(
+        world.now,
+        Input::Bytes {
+            conn: miner.conn,
+            bytes: line.as_bytes(),
+        },
+    );
+    let Some(otedama_pool::Output::Verify(request)) = world.pool.poll_output() else {
+        panic!("a share")
+    };
+    let pow = otedama_hash::PowHash {
+        hash: share.hash,
+        mix: None,
+    };
+    for _ in 0..2 {
+        world.feed(Input::Verified {
+            ticket: request.ticket,
+            pow: Some(pow),
+        });
+    }
+    assert_eq!(world.rows.len(), 1);
+    world.feed(Input::Persisted { seq: 1 });
+    assert_eq!(
+        (world.heard(miner.conn).len(), world.pool.stats().accepted),
+        (1, 1)
+    );
+}
+
+#[test]
+fn a_job_takes_so_many_shares_and_no_more() {
+    let mut world = World::new(otedama_pool::PoolConfig {
+        max_shares_per_job: 8,
+        ..support::config()
+    });
+    world.feed(Input::Template {
+        template: template(0xaa, 200, HARD_BITS),
+        payouts: one_payout(),
+    });
+    let mut miner = world.miner(1, ALICE);
+    let shares: Vec<_> = (0..9).map(|_| miner.share()).collect();
+    let replies: Vec<bool> = shares
+        .iter()
+        .map(|s| miner.submit(&mut world, s)["result"] == true)
+        .collect();
+    assert_eq!(replies, [true, true, true, true, true, true, true, true, false]);
+    world.wait(1.5);
+    miner.listen(&mut world);
+    assert_eq!(miner.jobs.len(), 2, "three quarters made it ask for the next job");
+    let share = miner.share();
+    assert_eq!(miner.submit(&mut world, &share)["result"], true);
+}

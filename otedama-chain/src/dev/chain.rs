@@ -80,6 +80,19 @@ impl DevChain {
     /// # Errors
     /// When the configuration makes no chain.
     pub fn new(config: DevConfig) -> Result<Self, DevConfigError> {
+        let algorithm = config.spec.algorithm;
+        let hasher = Registry::with_builtin()
+            .get(algorithm)
+            .and_then(|backend| backend.prepare(EpochKey::default(), MemoryPlan::Light).ok())
+            .ok_or(DevConfigError::Algorithm(algorithm.name()))?;
+        Self::with_hasher(config, hasher)
+    }
+
+    /// A chain of one block whose blocks' proofs of work `hasher` computes.
+    ///
+    /// # Errors
+    /// When the configuration makes no chain.
+    pub fn with_hasher(config: DevConfig, hasher: Box<dyn Hasher>) -> Result<Self, DevConfigError> {
         let target = Target::from_compact(config.initial_bits)
             .map_err(|_| DevConfigError::Bits(config.initial_bits))?;
         if config.block_interval_s == 0 {
@@ -91,11 +104,6 @@ impl DevChain {
         ) {
             return Err(DevConfigError::Chain(config.spec.to_string()));
         }
-        let algorithm = config.spec.algorithm;
-        let hasher = Registry::with_builtin()
-            .get(algorithm)
-            .and_then(|backend| backend.prepare(EpochKey::default(), MemoryPlan::Light).ok())
-            .ok_or(DevConfigError::Algorithm(algorithm.name()))?;
         // Nobody checks the first block's proof of work, and nothing of it but the id matters.
         let seed = [
             config.genesis_time_s,

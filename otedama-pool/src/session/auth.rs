@@ -52,14 +52,12 @@ impl Pool {
             script: script.into_boxed_slice(),
         });
         if first {
-            session.fixed = options.difficulty.is_some();
+            let wanted = options.difficulty.or(user::difficulty(name));
+            session.fixed = wanted.is_some();
             if let Some(floor) = options.min_difficulty {
                 session.floor = session.floor.max(floor.get());
             }
-            let start = options
-                .difficulty
-                .or(options.start_difficulty)
-                .unwrap_or(session.difficulty);
+            let start = wanted.or(options.start_difficulty).unwrap_or(session.difficulty);
             self.ask_difficulty(slot, start.get());
         }
         Ok(())

@@ -62,7 +62,7 @@ pub(crate) struct Session {
     /// Difficulties of the jobs that still count, oldest first.
     pub(crate) steps: SmallVec<[Step; 2]>,
     /// Waits for a job of its own because its difficulty changed.
-    pub(crate) retarget_due: bool,
+    pub(crate) job_queued: bool,
     pub(crate) vardiff: Vardiff,
     pub(crate) in_flight: usize,
     pub(crate) paused: bool,
@@ -70,6 +70,8 @@ pub(crate) struct Session {
     /// A job was held back while the connection was blocked.
     pub(crate) job_due: bool,
     pub(crate) clean_due: bool,
+    /// When it last got a job.
+    pub(crate) job_at: Monotonic,
     pub(crate) opened_at: Monotonic,
     pub(crate) heard_at: Monotonic,
     pub(crate) accepted: u64,
@@ -94,13 +96,14 @@ impl Session {
             floor: 0.0,
             announced: None,
             steps: SmallVec::new(),
-            retarget_due: false,
+            job_queued: false,
             vardiff: Vardiff::new(now),
             in_flight: 0,
             paused: false,
             blocked_since: None,
             job_due: false,
             clean_due: false,
+            job_at: now,
             opened_at: now,
             heard_at: now,
             accepted: 0,

@@ -33,6 +33,8 @@ pub(crate) struct Pending {
     pub(crate) account: Arc<str>,
     pub(crate) worker: Arc<str>,
     pub(crate) unix_s: u64,
+    /// Its hash is known and has been judged.
+    pub(crate) verified: bool,
 }
 
 /// All shares under way. A ticket's generation rises whenever its slot is freed.
@@ -57,6 +59,15 @@ impl PendingShares {
             .get(ticket.slot as usize)
             .filter(|(g, _)| *g == ticket.generation)
             .map(|(_, s)| s)
+    }
+
+    /// The share whose hash has come, the first time that it comes.
+    pub(crate) fn verify(&mut self, ticket: Ticket) -> Option<&Pending> {
+        let (generation, share) = self.slots.get_mut(ticket.slot as usize)?;
+        if *generation != ticket.generation || std::mem::replace(&mut share.verified, true) {
+            return None;
+        }
+        Some(share)
     }
 
     pub(crate) fn remove(&mut self, ticket: Ticket) -> Option<Pending> {

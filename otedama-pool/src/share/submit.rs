@@ -105,6 +105,10 @@ impl Pool {
             return Err(Refused::UnknownJob);
         };
         let set = self.jobs.set(index);
+        let max_shares = self.config.max_shares_per_job;
+        if set.seen.len() >= max_shares {
+            return Err(Refused::UnknownJob);
+        }
         // A session that got its job under another difficulty than this one never saw the job.
         let step = session.step_for(number).ok_or(Refused::UnknownJob)?;
         let work = session
@@ -155,11 +159,12 @@ impl Pool {
             worker: worker.worker.clone(),
             unix_s: now.unix_s,
             work,
+            verified: false,
         };
         if !set.seen.insert(key) {
             return Err(Refused::Duplicate);
         }
-        if set.seen.len() >= self.config.max_shares_per_job {
+        if set.seen.len() == max_shares / 4 * 3 {
             self.job_full = true;
         }
         Ok(share)

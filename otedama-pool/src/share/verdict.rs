@@ -12,7 +12,7 @@ use crate::pool::Pool;
 impl Pool {
     /// A share's hash is known.
     pub(crate) fn verified(&mut self, now: Now, ticket: Ticket, pow: Option<PowHash>) {
-        let Some(share) = self.pending.get(ticket) else {
+        let Some(share) = self.pending.verify(ticket) else {
             return;
         };
         let Some(pow) = pow else {
@@ -75,7 +75,7 @@ impl Pool {
         };
         let session = &mut self.sessions[slot];
         let present = session.announced.unwrap_or(session.difficulty).get();
-        session.vardiff.count(difficulty / present);
+        session.vardiff.count(now.mono, difficulty / present);
         self.scores.good_share(now.mono, session.peer);
         self.adjust(now, slot);
     }

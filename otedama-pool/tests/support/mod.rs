@@ -1,7 +1,10 @@
 //! A pool on Bitcoin's regtest with one hand-made template, and a miner that really mines.
 #![allow(unreachable_pub, reason = "shared by test files")]
 #![allow(dead_code, reason = "each test file uses its own part")]
-#![allow(clippy::needless_pass_by_value, reason = "json! literals read better without &")]
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "json! literals read better without &"
+)]
 
 use std::sync::Arc;
 
