@@ -1,0 +1,137 @@
+//! What a miner tells whoever watches it.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Something worth a line.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A pool gave work; the miner is on it.
+    Connected {
+        /// Which pool.
+        pool: String,
+    },
+    /// A pool could not be used, or no longer.
+    Disconnected {
+        /// Which pool.
+        pool: String,
+        /// Why.
+        why: String,
+        /// When it is tried again.
+        retry: Duration,
+    },
+    /// There is work on a new block, or other work.
+    Job {
+        /// Whether older work is void.
+        clean: bool,
+        /// Share difficulty.
+        difficulty: f64,
+    },
+    /// A pool took a share.
+    Accepted {
+        /// How many it took so far.
+        count: u64,
+        /// What the share proved.
+        difficulty: f64,
+        /// Whether it met the network's target, too.
+        block: bool,
+        /// How long the answer took.
+        latency: Duration,
+    },
+    /// A pool refused a share.
+    Rejected {
+        /// How many were refused so far.
+        count: u64,
+        /// The number on the wire.
+        code: i32,
+        /// The pool's words.
+        message: String,
+    },
+    /// A pool wants the miner elsewhere.
+    Redirected {
+        /// Where to.
+        to: String,
+        /// Whether the miner goes there.
+        followed: bool,
+    },
+    /// A text from the pool's operator.
+    Message(String),
+    /// Something about this machine, such as a job that no device can do.
+    Trouble(String),
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connected { pool } => write!(f, "mining on {pool}"),
+            Self::Disconnected { pool, why, retry } => {
+                write!(
+                    f,
+                    "{pool}: {}; next try in {:.1} s",
+                    Plain(why),
+                    retry.as_secs_f64()
+                )
+            }
+            Self::Job {
+                clean: true,
+                difficulty,
+            } => write!(f, "new block, share difficulty {difficulty}"),
+            Self::Job {
+                clean: false,
+                difficulty,
+            } => write!(f, "new job, share difficulty {difficulty}"),
+            Self::Accepted {
+                count,
+                difficulty,
+                block,
+                latency,
+            } => {
+                let what = if *block { "BLOCK accepted" } else { "accepted" };
+                write!(
+                    f,
+                    "{what} ({count}), difficulty {difficulty:.6}, {:.0} ms",
+                    latency.as_secs_f64() * 1e3
+                )
+            }
+            Self::Rejected { count, code, message } => {
+                write!(f, "rejected ({count}), {code}: {}", Plain(message))
+            }
+            Self::Redirected { to, followed: true } => {
+                write!(f, "the pool moves this miner to {}", Plain(to))
+            }
+            Self::Redirected { to, followed: false } => {
+                write!(
+                    f,
+                    "the pool wants this miner at {}, which is not its own: ignored",
+                    Plain(to)
+                )
+            }
+            Self::Message(text) => write!(f, "pool says: {}", Plain(text)),
+            Self::Trouble(text) => write!(f, "{}", Plain(text)),
+        }
+    }
+}
+
+/// Words of a stranger, which must not steer the terminal.
+struct Plain<'a>(&'a str);
+
+impl fmt::Display for Plain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use fmt::Write;
+        self.0
+            .chars()
+            .try_for_each(|c| f.write_char(if c.is_control() { ' ' } else { c }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pool_does_not_steer_the_terminal() {
+        let text = Event::Message("hello\u{1b}[2J\nthere".to_owned()).to_string();
+        assert_eq!(text, "pool says: hello [2J there");
+    }
+}

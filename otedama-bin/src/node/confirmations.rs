@@ -1,0 +1,136 @@
+//! What becomes of accepted blocks: buried deep enough, or replaced by another branch.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use otedama_hash::Hash256;
+use tokio::sync::Notify;
+
+use super::health::Nodes;
+
+/// Blocks that are followed at one time; beyond it the lowest are let go.
+const MAX_FOLLOWED: usize = 1000;
+
+/// Blocks this far below the tip are looked at with every new block, deeper ones now and then.
+const SHALLOW: u64 = 12;
+
+/// How often deeper ones are looked at.
+const NOW_AND_THEN: u64 = 10;
+
+/// What happened to a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Another branch replaced it.
+    Orphaned,
+    /// It is in the best chain again.
+    Restored,
+    /// Its coins can be spent.
+    Mature,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Followed {
+    height: u64,
+    orphaned: bool,
+}
+
+/// Called for every change.
+pub type OnChange = Box<dyn Fn(&Hash256, Change) + Send + Sync>;
+
+/// Follows accepted blocks until they are mature.
+pub struct Confirmations {
+    nodes: Arc<Nodes>,
+    blocks: Mutex<BTreeMap<Hash256Key, Followed>>,
+    new_tip: Notify,
+    height: AtomicU64,
+    on_change: OnChange,
+}
+
+type Hash256Key = [u8; 32];
+
+impl Confirmations {
+    /// Follows no block yet.
+    pub fn new(nodes: Arc<Nodes>, on_change: OnChange) -> Self {
+        Self {
+            nodes,
+            blocks: Mutex::new(BTreeMap::new()),
+            new_tip: Notify::new(),
+            height: AtomicU64::new(0),
+            on_change,
+        }
+    }
+
+    /// Follows a block that was accepted, or that was orphaned and may come back.
+    pub fn follow(&self, hash: &Hash256, height: u64, orphaned: bool) {
+        let mut blocks = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
+        blocks.insert(hash.to_le_bytes(), Followed { height, orphaned });
+        if blocks.len() > MAX_FOLLOWED
+            && let Some(lowest) = blocks.iter().min_by_key(|(_, b)| b.height).map(|(hash, _)| *hash)
+        {
+            blocks.remove(&lowest);
+        }
+    }
+
+    /// The chain has a new tip, at `height`.
+    pub fn tip_changed(&self, height: u64) {
+        self.height.store(height, Ordering::Relaxed);
+        self.new_tip.notify_one();
+    }
+
+    /// Looks after the blocks for ever.
+    pub async fn run(self: Arc<Self>) {
+        loop {
+            self.new_tip.notified().await;
+            let Some(index) = self.nodes.best() else { continue };
+            let tip = self.height.load(Ordering::Relaxed);
+            for (key, block) in self.due(tip) {
+                self.look_at(index, tip, key, block).await;
+            }
+        }
+    }
+
+    fn due(&self, tip: u64) -> Vec<(Hash256Key, Followed)> {
+        let maturity = u64::from(self.nodes.spec.maturity);
+        let blocks = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = |block: &Followed| {
+            let depth = tip.saturating_sub(block.height);
+            depth <= SHALLOW || depth + 1 >= maturity || depth.is_multiple_of(NOW_AND_THEN)
+        };
+        blocks
+            .iter()
+            .filter(|(_, block)| is_due(block))
+            .map(|(key, block)| (*key, *block))
+            .collect()
+    }
+
+    async fn look_at(&self, index: usize, tip: u64, key: Hash256Key, block: Followed) {
+        let hash = Hash256::from_le_bytes(key);
+        // A node that doesn't answer, or doesn't know the block, says nothing about it.
+        let Ok(Some(header)) = self.nodes.handles[index].header(&hash).await else {
+            return;
+        };
+        let orphaned = header.is_orphaned();
+        if orphaned != block.orphaned {
+            self.follow(&hash, block.height, orphaned);
+            (self.on_change)(
+                &hash,
+                if orphaned {
+                    Change::Orphaned
+                } else {
+                    Change::Restored
+                },
+            );
+        }
+        let deep = tip.saturating_sub(block.height) > u64::from(self.nodes.spec.maturity);
+        if deep {
+            self.blocks
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .remove(&key);
+        }
+        if deep && !orphaned {
+            (self.on_change)(&hash, Change::Mature);
+        }
+    }
+}

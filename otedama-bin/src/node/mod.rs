@@ -1,0 +1,145 @@
+//! Nodes: where templates come from and blocks go to.
+
+pub mod candidates;
+pub mod confirmations;
+mod dev;
+mod health;
+mod rpc;
+pub mod templates;
+mod zmq;
+
+use std::sync::Arc;
+
+use otedama_chain::node::bitcoind::{BlockHeader, ChainMismatch, ReplyError, RpcError, SubmitOutcome};
+use otedama_chain::{ChainSpec, Family, Template, TemplateError};
+use otedama_hash::Hash256;
+
+pub use dev::{DevNode, DevStartError};
+pub use health::{NodeState, Nodes, Tip};
+pub use rpc::RpcNode;
+
+/// Why a node gave no answer that can be used.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NodeError {
+    /// Nothing came in time.
+    #[error("no answer within {0:?}")]
+    Timeout(std::time::Duration),
+    /// It can't be reached, or the connection broke.
+    #[error("{0}")]
+    Transport(String),
+    /// The cookie file can't be read.
+    #[error("cookie file {0}")]
+    Cookie(String),
+    /// It refused, or answered with something else.
+    #[error(transparent)]
+    Reply(#[from] ReplyError),
+    /// Its template can't be mined on.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// It serves another chain.
+    #[error(transparent)]
+    Mismatch(#[from] ChainMismatch),
+    /// It is still downloading the chain.
+    #[error("the node is still downloading the chain: block {height} of {headers}")]
+    Syncing {
+        /// Height of its tip.
+        height: u64,
+        /// Height of the best header it knows.
+        headers: u64,
+    },
+    /// It has fewer blocks than another node.
+    #[error("the node is behind: block {height}, another node has {best}")]
+    Behind {
+        /// Height of its tip.
+        height: u64,
+        /// Height of the other's.
+        best: u64,
+    },
+}
+
+impl NodeError {
+    /// Whether the node says that it doesn't know the block asked for.
+    pub fn is_unknown_block(&self) -> bool {
+        matches!(self, Self::Reply(ReplyError::Rpc(RpcError { code: -5, .. })))
+    }
+}
+
+/// One node, real or embedded.
+#[derive(Clone, Debug)]
+pub enum NodeHandle {
+    /// Over JSON-RPC.
+    Rpc(Arc<RpcNode>),
+    /// The embedded development chain.
+    Dev(Arc<DevNode>),
+}
+
+impl NodeHandle {
+    /// What logs and the API call it; holds no secret.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Rpc(node) => node.name(),
+            Self::Dev(_) => "embedded development chain",
+        }
+    }
+
+    /// Where it announces blocks over ZMQ.
+    pub fn zmq_address(&self) -> Option<&str> {
+        match self {
+            Self::Rpc(node) => node.zmq_address(),
+            Self::Dev(_) => None,
+        }
+    }
+
+    /// A template. With the id of an earlier one it comes when something has changed since.
+    ///
+    /// # Errors
+    /// When none came in time, or it can't be mined on.
+    pub async fn template(
+        &self,
+        spec: &'static ChainSpec,
+        family: &dyn Family,
+        long_poll_id: Option<&str>,
+    ) -> Result<Template, NodeError> {
+        match self {
+            Self::Rpc(node) => node.template(spec, family, long_poll_id).await,
+            Self::Dev(node) => node.template(spec, family, long_poll_id).await,
+        }
+    }
+
+    /// Hands a block over.
+    ///
+    /// # Errors
+    /// When nothing is known about what became of it.
+    pub async fn submit(&self, block: &[u8]) -> Result<SubmitOutcome, NodeError> {
+        match self {
+            Self::Rpc(node) => node.submit(block).await,
+            Self::Dev(node) => Ok(node.submit(block)),
+        }
+    }
+
+    /// Its tip, once it is known to serve the right chain and to have caught up.
+    ///
+    /// # Errors
+    /// When it doesn't answer, serves another chain, or is still downloading.
+    pub async fn tip(&self, spec: &'static ChainSpec) -> Result<Tip, NodeError> {
+        match self {
+            Self::Rpc(node) => node.tip(spec).await,
+            Self::Dev(node) => Ok(node.tip()),
+        }
+    }
+
+    /// What it knows about a block; `None` if nothing.
+    ///
+    /// # Errors
+    /// When it doesn't answer.
+    pub async fn header(&self, hash: &Hash256) -> Result<Option<BlockHeader>, NodeError> {
+        match self {
+            Self::Rpc(node) => match node.header(hash).await {
+                Err(error) if error.is_unknown_block() => Ok(None),
+                other => other.map(Some),
+            },
+            Self::Dev(node) => Ok(node.header(hash)),
+        }
+    }
+}

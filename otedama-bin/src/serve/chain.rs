@@ -1,0 +1,319 @@
+//! What the parts of one chain share, and what happens when one of them has news.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use otedama_chain::{ChainSpec, Template};
+use otedama_hash::{Hash256, Target};
+use otedama_pool::{Candidate, ShareRow};
+use tracing::{error, info, warn};
+
+use super::clock::Clock;
+use super::meter::Meter;
+use super::rewards::{CarryDelta, Rewards};
+use crate::node::Nodes;
+use crate::node::candidates::Verdict;
+use crate::node::confirmations::Change;
+use crate::shard::{Command, Mailbox, Snapshot};
+use crate::store::{BlockRow, BlockStatus, Request};
+
+/// Blocks that are shown.
+const BLOCKS_SHOWN: usize = 50;
+
+/// Blocks whose carry is remembered in case they leave the best chain.
+const SETTLED_KEPT: usize = 2000;
+
+/// What is mined on now.
+#[derive(Clone, Copy, Debug)]
+pub struct Work {
+    /// Height of the block that is looked for.
+    pub height: u64,
+    /// The block it builds on.
+    pub prev_hash: Hash256,
+    /// What its hash has to meet.
+    pub target: Target,
+    /// What it pays.
+    pub reward: u64,
+    /// When it came, in Unix seconds.
+    pub unix_s: u64,
+}
+
+/// One chain that the program serves.
+pub struct Chain {
+    /// As the store calls it: "BTC mainnet".
+    pub name: Arc<str>,
+    /// The coin.
+    pub spec: &'static ChainSpec,
+    /// Its nodes.
+    pub nodes: Arc<Nodes>,
+    /// Its pool objects.
+    pub shards: Vec<Mailbox>,
+    /// What they show.
+    pub snapshots: Vec<Arc<Mutex<Snapshot>>>,
+    /// Height of the newest template.
+    pub height: Arc<AtomicU64>,
+    /// How often templates are renewed.
+    pub template_refresh: Duration,
+    clock: Clock,
+    store: Sender<Request>,
+    rewards: Mutex<Rewards>,
+    meter: Mutex<Meter>,
+    work: Mutex<Option<Work>>,
+    blocks: Mutex<VecDeque<BlockRow>>,
+    settled: Mutex<Settled>,
+}
+
+/// What blocks left owed, oldest first.
+#[derive(Default)]
+struct Settled {
+    deltas: HashMap<String, CarryDelta>,
+    order: VecDeque<String>,
+}
+
+/// What a chain is made of.
+pub struct ChainParts {
+    /// The coin.
+    pub spec: &'static ChainSpec,
+    /// Its nodes.
+    pub nodes: Arc<Nodes>,
+    /// Its pool objects.
+    pub shards: Vec<Mailbox>,
+    /// Its reward side.
+    pub rewards: Rewards,
+    /// The store's requests.
+    pub store: Sender<Request>,
+    /// The clock of the program.
+    pub clock: Clock,
+    /// Blocks found before, newest first.
+    pub blocks: Vec<BlockRow>,
+    /// What those left owed.
+    pub settled: Vec<(String, CarryDelta)>,
+    /// How often templates are renewed.
+    pub template_refresh: Duration,
+}
+
+/// How the store calls a chain.
+pub fn store_name(spec: &ChainSpec) -> String {
+    format!("{} {}", spec.symbol, spec.network)
+}
+
+impl Chain {
+    /// A chain on which nothing is mined yet.
+    pub fn new(parts: ChainParts) -> Self {
+        let snapshots = parts.shards.iter().map(|_| Arc::default()).collect();
+        let mut settled = Settled::default();
+        for (hash, delta) in parts.settled {
+            settled.insert(hash, delta);
+        }
+        Self {
+            name: store_name(parts.spec).into(),
+            spec: parts.spec,
+            nodes: parts.nodes,
+            shards: parts.shards,
+            snapshots,
+            height: Arc::default(),
+            template_refresh: parts.template_refresh,
+            clock: parts.clock,
+            store: parts.store,
+            rewards: Mutex::new(parts.rewards),
+            meter: Mutex::new(Meter::new(parts.clock.now().unix_s)),
+            work: Mutex::new(None),
+            blocks: Mutex::new(parts.blocks.into()),
+            settled: Mutex::new(settled),
+        }
+    }
+
+    /// The reward side, for an instant.
+    pub fn rewards(&self) -> MutexGuard<'_, Rewards> {
+        lock(&self.rewards)
+    }
+
+    /// What is mined on now.
+    pub fn work(&self) -> Option<Work> {
+        *lock(&self.work)
+    }
+
+    /// The newest blocks, newest first.
+    pub fn blocks(&self) -> Vec<BlockRow> {
+        lock(&self.blocks).iter().cloned().collect()
+    }
+
+    /// Hashes per second over the last ten minutes.
+    pub fn hashrate(&self) -> f64 {
+        lock(&self.meter).rate(self.clock.now().unix_s)
+    }
+
+    /// A template came: plan whom it pays and tell every shard.
+    pub fn on_template(&self, template: &Arc<Template>) {
+        let unix_s = self.clock.now().unix_s;
+        let payouts = self.rewards().payouts(template, unix_s);
+        for shard in &self.shards {
+            shard.send(Command::Template {
+                template: Arc::clone(template),
+                payouts: payouts.clone(),
+            });
+        }
+        self.height.store(template.height, Ordering::Relaxed);
+        *lock(&self.work) = Some(Work {
+            height: template.height,
+            prev_hash: template.prev_hash,
+            target: template.network_target,
+            reward: template.reward,
+            unix_s,
+        });
+    }
+
+    /// Shares are durable.
+    pub fn on_persisted(&self, shard: usize, rows: &[ShareRow]) {
+        if let (Some(mailbox), Some(last)) = (self.shards.get(shard), rows.last()) {
+            mailbox.send(Command::Persisted { seq: last.seq });
+        }
+        self.rewards().credit_rows(rows);
+        let mut meter = lock(&self.meter);
+        for row in rows {
+            meter.add(row.unix_s, row.work.get());
+        }
+    }
+
+    /// A block is about to be handed to the nodes.
+    pub fn on_candidate(&self, block: &Arc<Candidate>) {
+        self.write(Request::BlockFound {
+            chain: Arc::clone(&self.name),
+            block: Arc::clone(block),
+        });
+        let mut blocks = lock(&self.blocks);
+        blocks.push_front(BlockRow {
+            hash: block.hash.to_string(),
+            height: block.height,
+            reward: block.reward,
+            account: block.account.to_string(),
+            worker: block.worker.to_string(),
+            unix_s: block.unix_s,
+            status: BlockStatus::Submitted,
+        });
+        blocks.truncate(BLOCKS_SHOWN);
+    }
+
+    /// The nodes have judged a block of `shard`.
+    pub fn on_verdict(&self, shard: usize, block: &Candidate, verdict: &Verdict) {
+        let hash = block.hash.to_string();
+        let (status, detail, result) = match verdict {
+            Verdict::Accepted(how) => (BlockStatus::Accepted, (*how).to_owned(), Ok(())),
+            Verdict::Refused(why) => (BlockStatus::Rejected, why.clone(), Err(why.clone())),
+        };
+        let carry = match status {
+            BlockStatus::Accepted => self.rewards().settle(block.plan.id),
+            _ => Vec::new(),
+        };
+        if !carry.is_empty() {
+            lock(&self.settled).insert(hash.clone(), carry.clone());
+        }
+        if result.is_ok() {
+            let (reward, finder) = (
+                self.amount(block.reward),
+                worker_name(&block.account, &block.worker),
+            );
+            info!(
+                "BLOCK FOUND on {}: height {} {hash} pays {reward}, found by {finder} ({detail})",
+                self.name, block.height
+            );
+        } else {
+            error!(
+                "BLOCK REFUSED on {}: height {} {hash}: {detail}",
+                self.name, block.height
+            );
+        }
+        self.show_status(&hash, status);
+        self.write(Request::BlockStatus {
+            hash,
+            status,
+            detail,
+            carry,
+        });
+        if let Some(mailbox) = self.shards.get(shard) {
+            mailbox.send(Command::BlockResult {
+                hash: block.hash,
+                result,
+            });
+        }
+    }
+
+    /// An accepted block was buried, or replaced by another branch.
+    pub fn on_change(&self, hash: &Hash256, change: Change) {
+        let hash = hash.to_string();
+        let carry = lock(&self.settled).deltas.get(&hash).cloned().unwrap_or_default();
+        let status = match change {
+            Change::Orphaned => {
+                warn!("block {hash} on {} was replaced by another branch", self.name);
+                self.rewards().adjust(carry, false);
+                BlockStatus::Orphaned
+            }
+            Change::Restored => {
+                info!("block {hash} on {} is in the best chain again", self.name);
+                self.rewards().adjust(carry, true);
+                BlockStatus::Accepted
+            }
+            Change::Mature => BlockStatus::Mature,
+        };
+        self.show_status(&hash, status);
+        self.write(Request::BlockStatus {
+            hash,
+            status,
+            detail: String::new(),
+            carry: Vec::new(),
+        });
+    }
+
+    /// An amount in whole coins.
+    pub fn amount(&self, units: u64) -> String {
+        let digits = usize::from(self.spec.unit_decimals);
+        let scale = 10_u64.saturating_pow(u32::from(self.spec.unit_decimals));
+        format!(
+            "{}.{:0digits$} {}",
+            units / scale,
+            units % scale,
+            self.spec.symbol
+        )
+    }
+
+    fn show_status(&self, hash: &str, status: BlockStatus) {
+        if let Some(block) = lock(&self.blocks).iter_mut().find(|block| block.hash == hash) {
+            block.status = status;
+        }
+    }
+
+    fn write(&self, request: Request) {
+        if let Err(unsent) = self.store.send(request) {
+            error!(request = ?unsent.0, "the store has ended; this is not recorded");
+        }
+    }
+}
+
+impl Settled {
+    fn insert(&mut self, hash: String, delta: CarryDelta) {
+        if self.deltas.insert(hash.clone(), delta).is_none() {
+            self.order.push_back(hash);
+        }
+        while self.order.len() > SETTLED_KEPT {
+            if let Some(oldest) = self.order.pop_front() {
+                self.deltas.remove(&oldest);
+            }
+        }
+    }
+}
+
+/// "address.worker", or the address alone.
+fn worker_name(account: &str, worker: &str) -> String {
+    if worker.is_empty() {
+        account.to_owned()
+    } else {
+        format!("{account}.{worker}")
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,158 @@
+//! One chain from the config and the journal, before it runs.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+
+use otedama_chain::ChainSpec;
+use otedama_hash::{EpochKey, Hasher, MemoryPlan, Registry};
+use tracing::info;
+
+use super::chain::{Chain, ChainParts, store_name};
+use super::clock::Clock;
+use super::rewards::{Rewards, RewardsConfig};
+use super::settings;
+use super::startup::{self, StartError};
+use crate::commands::Failure;
+use crate::config::{self, Config};
+use crate::node::Nodes;
+use crate::shard;
+use crate::store::{self, BlockStatus, Journal, RunStart};
+
+/// Blocks whose fate may still change after a restart.
+const BLOCKS_READ: u32 = 500;
+
+/// A chain with everything that its threads need, none of which runs yet.
+pub(super) struct Prepared {
+    pub(super) spec: &'static ChainSpec,
+    pub(super) config: config::Chain,
+    pub(super) runs: Vec<RunStart>,
+    pub(super) seats: Vec<shard::Seat>,
+    pub(super) chain: Arc<Chain>,
+}
+
+/// Reads what the journal knows about a chain and registers this start with it.
+pub(super) fn prepare(
+    config: &Config,
+    chain: &config::Chain,
+    clock: Clock,
+    journal: &mut Journal,
+    store: &Sender<store::Request>,
+) -> Result<Prepared, Failure> {
+    let spec = chain
+        .spec()
+        .ok_or_else(|| StartError::UnknownCoin(format!("{} {}", chain.coin, chain.network)))?;
+    let name = store_name(spec);
+    let count = settings::shards(config);
+    let runs = journal.start_runs(&name, count, clock.now())?;
+    let rewards = rewards(config, chain, spec, journal)?;
+    let blocks = journal.recent_blocks(&name, BLOCKS_READ)?;
+    let mut settled = Vec::new();
+    for block in blocks.iter().filter(|block| block.may_change()) {
+        let delta = journal.carry_of(&block.hash)?;
+        let delta = delta
+            .into_iter()
+            .map(|(account, delta)| (account.into(), delta))
+            .collect();
+        settled.push((block.hash.clone(), delta));
+    }
+    let seats = std::iter::repeat_with(shard::seat)
+        .take(count)
+        .collect::<Result<Vec<_>, _>>()?;
+    let (mailboxes, seats) = seats.into_iter().unzip();
+    let family = otedama_chain::family(spec);
+    let nodes = Nodes::new(spec, family, startup::nodes(chain, spec, clock)?, clock);
+    let parts = ChainParts {
+        spec,
+        nodes: Arc::new(nodes),
+        shards: mailboxes,
+        rewards,
+        store: store.clone(),
+        clock,
+        blocks,
+        settled,
+        template_refresh: chain.template_refresh,
+    };
+    Ok(Prepared {
+        spec,
+        config: chain.clone(),
+        runs,
+        seats,
+        chain: Arc::new(Chain::new(parts)),
+    })
+}
+
+fn rewards(
+    config: &Config,
+    chain: &config::Chain,
+    spec: &'static ChainSpec,
+    journal: &Journal,
+) -> Result<Rewards, Failure> {
+    let name = store_name(spec);
+    let carry = journal.carry_balances(&name)?;
+    let rewards = Rewards::new(RewardsConfig {
+        spec,
+        family: otedama_chain::family(spec),
+        rewards: chain.rewards.as_ref().unwrap_or(&config.pool.rewards),
+        fee_ppm: config.pool.fee_ppm(),
+        pool_address: startup::payout_address(chain),
+        max_outputs: chain.max_coinbase_outputs,
+        dust: chain.dust,
+        carry: carry
+            .into_iter()
+            .map(|(account, owed)| (account.into(), owed))
+            .collect(),
+    });
+    Ok(rewards.map_err(|error| StartError::PayoutAddress { chain: name, error })?)
+}
+
+/// What verifies shares.
+pub(super) fn hasher(spec: &ChainSpec) -> Result<Box<dyn Hasher>, StartError> {
+    let algorithm = spec.algorithm;
+    let registry = Registry::with_builtin();
+    let backend = registry
+        .get(algorithm)
+        .ok_or_else(|| StartError::Algorithm(algorithm.name().to_owned()))?;
+    backend
+        .prepare(EpochKey::default(), MemoryPlan::Light)
+        .map_err(|error| StartError::Algorithm(format!("{}: {error}", algorithm.name())))
+}
+
+/// Tells the reward scheme what the journal holds, before the first template is planned.
+pub(super) fn read_back(
+    rewards: &config::Rewards,
+    chain: &Chain,
+    database: &Path,
+    clock: Clock,
+) -> Result<(), Failure> {
+    let mut scheme = chain.rewards();
+    if !scheme.counts_work() {
+        return Ok(());
+    }
+    let now = clock.now();
+    let since = match rewards.window {
+        config::Window::Time(time) => now.unix_s.saturating_sub(time.as_secs()),
+        config::Window::Work(_) => 0,
+    };
+    let mut records = 0_u64;
+    store::replay(database, &chain.name, since, |account, work, unix_s| {
+        records += 1;
+        scheme.credit(account, work, unix_s);
+    })?;
+    let ms = clock.now().mono.since(now.mono).as_millis() as u64;
+    info!(chain = %chain.name, records, ms, owed = %scheme.owed(), "journal read");
+    Ok(())
+}
+
+/// Blocks that are still followed, as far as the journal knows: hash, height and whether orphaned.
+pub(super) fn followed(chain: &Chain) -> Vec<(otedama_hash::Hash256, u64, bool)> {
+    chain
+        .blocks()
+        .iter()
+        .filter(|block| block.may_change())
+        .filter_map(|block| {
+            let hash = otedama_hash::Hash256::from_display_hex(&block.hash).ok()?;
+            Some((hash, block.height, block.status == BlockStatus::Orphaned))
+        })
+        .collect()
+}

@@ -1,0 +1,205 @@
+//! Nodes that misbehave: new cookies, blocks that are refused, templates that come late, branches that lose.
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test of real processes in real time"
+)]
+
+mod fake_node;
+mod support;
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use fake_node::FakeNode;
+use otedama_chain::node::bitcoind::cookie_auth;
+use serde_json::Value;
+use support::journal::Journal;
+use support::program::{Pool, Setup};
+use support::stratum::{Client, Event};
+use support::wait_until;
+use zeromq::{PubSocket, Socket as _, SocketSend as _, ZmqMessage};
+
+const ADDRESS: &str = "mipcBbFg9gMiCh81Kj8tqqdgoZub1ZJRfn";
+
+fn setup(dir: &Path, nodes: &[String]) -> Setup {
+    let chain = format!(
+        "coin: BTC\nnetwork: regtest\npayout_address: {ADDRESS}\nhealth_check: 1s\nnodes: [{}]\n",
+        nodes.join(", ")
+    );
+    Setup {
+        chain,
+        ..Setup::development(dir.join("pool.db"))
+    }
+}
+
+/// Submits shares until one of them is a block that is `height` high in the node.
+fn mine_to(client: &mut Client, node: &FakeNode, height: u64) {
+    let limit = Instant::now() + Duration::from_secs(20);
+    while node.height() < height {
+        assert!(Instant::now() < limit, "no block");
+        client.submit().unwrap();
+        while let Some(event) = client.event(Duration::from_millis(20)).unwrap() {
+            if !matches!(event, Event::Other) {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_cookie_that_changes_is_read_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let cookie = dir.path().join("cookie");
+    let node = FakeNode::start();
+    let set = |text: &str| {
+        std::fs::write(&cookie, text).unwrap();
+        node.faults(|faults| faults.authorization = Some(cookie_auth(text)));
+    };
+    set("__cookie__:first");
+    let setup = setup(
+        dir.path(),
+        &[node.config(&format!("cookie_file: \"{}\"", cookie.display()))],
+    );
+    let pool = Pool::start(dir.path(), &setup);
+    let mut client = Client::login(pool.stratum(), &format!("{ADDRESS}.rig"), "x").unwrap();
+    mine_to(&mut client, &node, 1);
+    set("__cookie__:second");
+    mine_to(&mut client, &node, 3);
+    pool.stop();
+    let blocks = Journal::open(&setup.database).blocks();
+    assert!(
+        blocks.values().filter(|block| block.status == "accepted").count() >= 3,
+        "{blocks:?}"
+    );
+}
+
+#[test]
+fn a_block_that_every_node_refuses_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let nodes = [FakeNode::start(), FakeNode::start()];
+    for node in &nodes {
+        node.faults(|faults| faults.refusal = Some("bad-cb-amount".to_owned()));
+    }
+    let setup = setup(dir.path(), &[nodes[0].config(""), nodes[1].config("")]);
+    let pool = Pool::start(dir.path(), &setup);
+    let mut client = Client::login(pool.stratum(), &format!("{ADDRESS}.rig"), "x").unwrap();
+    wait_until("a block to be refused", Duration::from_secs(20), || {
+        client.submit().unwrap();
+        client.event(Duration::from_millis(50)).unwrap();
+        Journal::open(&setup.database)
+            .blocks()
+            .values()
+            .any(|block| block.status == "rejected")
+    });
+    assert!(
+        nodes.iter().all(|node| node.calls("submitblock") > 0),
+        "every node has a say"
+    );
+    pool.stop();
+    let blocks = Journal::open(&setup.database).blocks();
+    let (hash, block) = blocks
+        .iter()
+        .find(|(_, block)| block.status == "rejected")
+        .unwrap();
+    assert!(block.detail.contains("bad-cb-amount"), "{block:?}");
+    let kept = std::fs::read_to_string(dir.path().join(format!("blocks/{hash}.hex"))).unwrap();
+    let header = &const_hex::decode(kept).unwrap()[..80];
+    let mut id = support::stratum::sha256d(header);
+    id.reverse();
+    assert_eq!(&const_hex::encode(id), hash);
+}
+
+#[test]
+fn an_announced_block_is_mined_on_before_its_template_comes() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let _context = runtime.enter();
+    let mut publisher = PubSocket::new();
+    let zmq = runtime.block_on(publisher.bind("tcp://127.0.0.1:0")).unwrap();
+    let node = FakeNode::start();
+    let setup = setup(dir.path(), &[node.config(&format!("zmq_block: \"{zmq}\""))]);
+    let pool = Pool::start(dir.path(), &setup);
+    let mut client = Client::login(pool.stratum(), &format!("{ADDRESS}.rig"), "x").unwrap();
+    mine_to(&mut client, &node, 3);
+
+    node.faults(|faults| faults.template_delay = Duration::from_secs(60));
+    let hash = node.mine_elsewhere();
+    let announced = Instant::now();
+    let mut reversed = hash.to_le_bytes();
+    reversed.reverse();
+    let frames: Vec<Bytes> = vec![
+        Bytes::from_static(b"hashblock"),
+        Bytes::copy_from_slice(&reversed),
+        Bytes::from_static(&[0; 4]),
+    ];
+    runtime
+        .block_on(publisher.send(ZmqMessage::try_from(frames).unwrap()))
+        .unwrap();
+    // Nothing but an empty block on the announced one can make the chain longer now.
+    mine_to(&mut client, &node, 5);
+    assert!(announced.elapsed() < Duration::from_secs(10));
+    pool.stop();
+    let log = std::fs::read_to_string(dir.path().join("serve.log")).unwrap();
+    assert!(log.contains(&format!("height=5 on={hash} preview=true")), "{log}");
+}
+
+#[test]
+fn a_block_that_loses_to_a_longer_branch_is_orphaned() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = FakeNode::start();
+    let setup = setup(dir.path(), &[node.config("")]);
+    let pool = Pool::start(dir.path(), &setup);
+    let mut client = Client::login(pool.stratum(), &format!("{ADDRESS}.rig"), "x").unwrap();
+    mine_to(&mut client, &node, 2);
+    let mined = Journal::open(&setup.database).blocks();
+    node.reorganise(5);
+    wait_until("the blocks to be orphaned", Duration::from_secs(20), || {
+        let blocks = Journal::open(&setup.database).blocks();
+        mined.keys().all(|hash| blocks[hash].status == "orphaned")
+    });
+    mine_to(&mut client, &node, 6);
+    pool.stop();
+}
+
+#[test]
+fn a_pool_waits_for_its_node() {
+    let dir = tempfile::tempdir().unwrap();
+    let address = SocketAddr::from(([127, 0, 0, 1], support::free_port()));
+    let setup = setup(dir.path(), &[format!("{{ url: \"http://{address}\" }}")]);
+    let pool = Pool::start(dir.path(), &setup);
+    let ready: Value =
+        serde_json::from_slice(&std::fs::read(dir.path().join("ready.json")).unwrap()).unwrap();
+    let health = || {
+        let mut stream = TcpStream::connect(ready["health"].as_str().unwrap()).unwrap();
+        stream
+            .write_all(b"GET /health HTTP/1.1\r\nHost: pool\r\nConnection: close\r\n\r\n")
+            .unwrap();
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).unwrap();
+        reply
+    };
+    // A miner that is early keeps its connection and gets a job as soon as there is one.
+    let early = {
+        let stratum = pool.stratum();
+        std::thread::spawn(move || Client::login(stratum, &format!("{ADDRESS}.early"), "x").map(drop))
+    };
+    wait_until("the fault to be named", Duration::from_secs(10), || {
+        health().contains("no node can be used")
+    });
+    assert!(health().starts_with("HTTP/1.1 503"), "{}", health());
+    let node = FakeNode::start_at(address);
+    wait_until("all to be well", Duration::from_secs(10), || {
+        health().starts_with("HTTP/1.1 200")
+    });
+    early.join().unwrap().unwrap();
+    assert_eq!(node.height(), 0);
+    pool.stop();
+}

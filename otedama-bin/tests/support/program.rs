@@ -1,0 +1,194 @@
+//! The program under test: `otedama serve` and `otedama mine`.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::process::Process;
+
+/// What a test's pool is told.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    /// Entry of `chains`, as YAML lines indented by nothing.
+    pub(crate) chain: String,
+    /// Algorithm of the pool's own miner.
+    pub(crate) algorithm: &'static str,
+    /// Whether the pool mines by itself.
+    pub(crate) own_miner: bool,
+    /// Where miners connect.
+    pub(crate) address: String,
+    /// Difficulty of every share; it stays the same.
+    pub(crate) difficulty: f64,
+    /// Further lines of the section `pool`, indented by nothing.
+    pub(crate) pool: String,
+    /// The database.
+    pub(crate) database: PathBuf,
+}
+
+impl Setup {
+    /// A pool on the development chain whose shares cost nothing.
+    pub(crate) fn development(database: PathBuf) -> Self {
+        Self {
+            chain: "coin: DEV\nnetwork: regtest\n".to_owned(),
+            algorithm: "sha256d",
+            own_miner: false,
+            address: "127.0.0.1:0".to_owned(),
+            difficulty: 1e-9,
+            pool: String::new(),
+            database,
+        }
+    }
+
+    fn yaml(&self) -> String {
+        let indent = |text: &str, by: usize| {
+            text.lines().fold(String::new(), |mut all, line| {
+                writeln!(all, "{:by$}{line}", "").unwrap();
+                all
+            })
+        };
+        let chain = indent(&self.chain, 4);
+        let Self {
+            algorithm,
+            own_miner,
+            address,
+            difficulty,
+            database,
+            ..
+        } = self;
+        format!(
+            "app: {{ name: Test, mode: production }}\n\
+             mining: {{ algorithm: {algorithm}, enable_cpu: {own_miner}, cpu: {{ threads: 1 }} }}\n\
+             pool:\n  \
+               address: \"{address}\"\n  \
+               fee_percentage: 1.0\n  \
+               rewards: {{ system: PPLNS, window: 2h }}\n  \
+               vardiff: {{ start: {difficulty:?}, min: {difficulty:?}, max: {difficulty:?} }}\n\
+             {}\
+             chains:\n  -\n{chain}\
+             storage: {{ path: \"{}\" }}\n\
+             logging: {{ level: info, file: null }}\n\
+             api: {{ address: \"127.0.0.1:0\" }}\n\
+             monitoring: {{ metrics: {{ address: \"127.0.0.1:0\" }}, health: {{ address: \"127.0.0.1:0\" }} }}\n",
+            indent(&self.pool, 2),
+            database.display(),
+        )
+    }
+}
+
+/// A running `otedama serve`.
+pub(crate) struct Pool {
+    pub(crate) process: Process,
+    /// Where it says where it listens.
+    ready_file: PathBuf,
+}
+
+impl Pool {
+    /// Starts it in `dir`, without waiting.
+    pub(crate) fn spawn(dir: &Path, setup: &Setup) -> Self {
+        let config = dir.join("config.yaml");
+        fs::write(&config, setup.yaml()).unwrap();
+        let ready_file = dir.join("ready.json");
+        let mut command = program(dir);
+        command
+            .arg("serve")
+            .arg("--config")
+            .arg(&config)
+            .arg("--ready-file")
+            .arg(&ready_file);
+        let process = Process::start(
+            "otedama serve",
+            command,
+            &dir.join("serve.log"),
+            Duration::from_secs(5),
+        );
+        Self { process, ready_file }
+    }
+
+    /// Starts it in `dir` and waits until it listens.
+    pub(crate) fn start(dir: &Path, setup: &Setup) -> Self {
+        let mut pool = Self::spawn(dir, setup);
+        pool.wait_until_ready();
+        pool
+    }
+
+    /// Waits until it listens.
+    pub(crate) fn wait_until_ready(&mut self) {
+        let start = Instant::now();
+        while self.ready().is_none() {
+            assert!(
+                self.process.is_running(),
+                "serve ended: {}",
+                self.process.log_tail()
+            );
+            assert!(
+                start.elapsed() < Duration::from_secs(30),
+                "serve is not ready after 30 s"
+            );
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Where this process listens; a file that an earlier one left does not count.
+    fn ready(&self) -> Option<Value> {
+        let addresses: Value = serde_json::from_str(&fs::read_to_string(&self.ready_file).ok()?).ok()?;
+        (addresses["pid"] == self.process.pid()).then_some(addresses)
+    }
+
+    /// Where the first chain's miners connect.
+    pub(crate) fn stratum(&self) -> SocketAddr {
+        let addresses = self.ready().unwrap();
+        let stratum = addresses["stratum"][0].as_str();
+        stratum
+            .and_then(|s| s.parse().ok())
+            .unwrap_or_else(|| panic!("no stratum address in {addresses}"))
+    }
+
+    /// Asks it to stop; it has to do so within five seconds.
+    pub(crate) fn stop(mut self) {
+        let took = self.process.stop();
+        assert!(
+            took.is_some(),
+            "serve did not stop within 5 s of SIGTERM: {}",
+            self.process.log_tail()
+        );
+    }
+}
+
+/// Starts `otedama mine` on one thread.
+pub(crate) fn mine(dir: &Path, pool: SocketAddr, user: &str, algorithm: &str) -> Process {
+    let mut command = program(dir);
+    command.args([
+        "mine",
+        "-o",
+        &format!("stratum+tcp://{pool}"),
+        "-u",
+        user,
+        "-p",
+        "x",
+    ]);
+    command.args(["--threads", "1", "--algorithm", algorithm]);
+    Process::start(
+        "otedama mine",
+        command,
+        &dir.join("mine.log"),
+        Duration::from_secs(5),
+    )
+}
+
+fn program(dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_otedama"));
+    command.current_dir(dir);
+    // What the tests' own environment holds is no setting of the pool under test.
+    for (name, _) in std::env::vars() {
+        if name.starts_with("OTEDAMA_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
