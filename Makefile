@@ -1,0 +1,73 @@
+# make run    build Otedama and start it on its development chain
+# make test   everything that can be tested on this machine; installs the real nodes it mines on
+# The other targets: build, install, bench, lint, fmt.
+
+CARGO ?= cargo
+PREFIX ?= /usr/local
+# Where rustup puts cargo, for a shell that was started before it did.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
+WASM = wasm32-unknown-unknown
+# Crates in which no I/O may hide; what else proves it is that they build for a machine that has none.
+WASM_CRATES = otedama-hash otedama-stratum otedama-chain otedama-rewards otedama-pool
+
+.PHONY: run build install test bench fmt lint setup lint-format lint-clippy lint-docs lint-licences lint-wasm
+.DEFAULT_GOAL := build
+
+setup:
+	@scripts/setup.sh
+
+# Optimised, but linked in seconds; `make build` makes the smaller and faster release.
+run: setup
+	$(CARGO) run --profile fast -p otedama-bin --bin otedama -- serve $(ARGS)
+
+build: setup
+	$(CARGO) build --release -p otedama-bin --bin otedama
+	@echo "built $(TARGET_DIR)/release/otedama"
+
+install: build
+	install -d "$(DESTDIR)$(PREFIX)/bin"
+	install -m 755 "$(TARGET_DIR)/release/otedama" "$(DESTDIR)$(PREFIX)/bin/otedama"
+
+test: setup
+	@scripts/nodes.sh
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
+		set -x; $(CARGO) nextest run --workspace --no-fail-fast && $(CARGO) test --workspace --doc; \
+	else \
+		set -x; $(CARGO) test --workspace --no-fail-fast; \
+	fi
+
+bench: setup
+	$(CARGO) bench --workspace --profile fast $(ARGS)
+
+fmt: setup
+	$(CARGO) fmt --all
+
+lint: setup lint-format lint-clippy lint-docs lint-licences lint-wasm
+
+lint-format:
+	$(CARGO) fmt --all --check
+
+lint-clippy:
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+lint-docs:
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
+
+lint-licences:
+	@if $(CARGO) deny --version >/dev/null 2>&1; then \
+		set -x; $(CARGO) deny --workspace check; \
+	else \
+		echo "lint: SKIPPED: licences and advisories, because cargo-deny is not installed" \
+			"(cargo install --locked cargo-deny)" >&2; \
+	fi
+
+lint-wasm:
+	@if [ -d "$$(rustc --print sysroot)/lib/rustlib/$(WASM)" ]; then \
+		set -ex; \
+		$(CARGO) check --target $(WASM) $(addprefix -p ,$(WASM_CRATES)); \
+		$(CARGO) check --target $(WASM) -p otedama-hash --no-default-features; \
+	else \
+		echo "lint: SKIPPED: the check that no I/O hides in $(WASM_CRATES), because the target is not installed" \
+			"(rustup target add $(WASM))" >&2; \
+	fi
