@@ -1,0 +1,26 @@
+//! Every reply of a node that is read.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use otedama_chain::coins;
+use otedama_chain::node::bitcoind;
+
+// Two bytes of HTTP status, then the body.
+fuzz_target!(|data: &[u8]| {
+    let Some((status, body)) = data.split_first_chunk::<2>() else {
+        return;
+    };
+    let status = u16::from_le_bytes(*status);
+    let status = if status % 2 == 0 { 200 } else { status };
+    let _ = bitcoind::block_template(status, body);
+    let _ = bitcoind::block_hash(status, body);
+    let _ = bitcoind::submit_outcome(status, body);
+    if let Ok(header) = bitcoind::block_header(status, body) {
+        let _ = (header.is_orphaned(), header.tip());
+    }
+    if let Ok(info) = bitcoind::blockchain_info(status, body) {
+        for spec in coins::all() {
+            let _ = info.check(spec);
+        }
+    }
+});

@@ -1,0 +1,89 @@
+//! The client machine against any server: it stays bounded and accounts for every solution.
+#![no_main]
+
+use std::time::Duration;
+
+use libfuzzer_sys::fuzz_target;
+use otedama_hash::{Monotonic, Now};
+use otedama_stratum::client::{
+    Client, ClientConfig, ClientInput, ClientJob, ClientOutput, MAX_PENDING, Solution,
+};
+use otedama_stratum::v1::ExtranonceBytes;
+
+struct World {
+    client: Client,
+    now: Now,
+    submitted: u64,
+    settled: u64,
+    job: Option<std::sync::Arc<ClientJob>>,
+}
+
+impl World {
+    fn feed(&mut self, input: ClientInput<'_>) {
+        self.client.handle(self.now, input);
+        let mut outputs = 0;
+        while let Some(output) = self.client.poll_output() {
+            outputs += 1;
+            match output {
+                ClientOutput::Job(job) => self.job = Some(job),
+                ClientOutput::Accepted { tag, .. }
+                | ClientOutput::Rejected { tag, .. }
+                | ClientOutput::Unanswered { tag } => {
+                    assert!(tag < self.submitted);
+                    self.settled += 1;
+                }
+                ClientOutput::Send(lines) => assert_eq!(lines.last(), Some(&b'\n')),
+                _ => {}
+            }
+        }
+        assert!(outputs <= 2048);
+        assert!(self.client.pending() <= MAX_PENDING);
+        assert_eq!(self.submitted - self.settled, self.client.pending() as u64);
+    }
+
+    fn submit(&mut self) {
+        let Some(job) = self.job.clone() else { return };
+        let tag = self.submitted;
+        self.submitted += 1;
+        self.feed(ClientInput::Submit(Solution {
+            job_id: job.job_id.clone(),
+            extranonce2: ExtranonceBytes::from_slice(&[0; 16][..job.extranonce2_len]).expect("at most 16"),
+            ntime: job.ntime,
+            nonce: 0,
+            version_bits: None,
+            tag,
+        }));
+    }
+}
+
+// Lines of the input are the server's; a line that starts with a control byte is something else.
+fuzz_target!(|data: &[u8]| {
+    let mut world = World {
+        client: Client::new(ClientConfig {
+            user: "u".to_owned(),
+            ..ClientConfig::default()
+        }),
+        now: Now {
+            mono: Monotonic::ZERO,
+            unix_s: 0,
+        },
+        submitted: 0,
+        settled: 0,
+        job: None,
+    };
+    world.feed(ClientInput::Connected);
+    for line in data.split_inclusive(|byte| *byte == b'\n') {
+        match line[0] {
+            1 => world.submit(),
+            2 => {
+                world.now.mono = world.now.mono + Duration::from_secs(line.len() as u64);
+                world.feed(ClientInput::Tick);
+            }
+            3 => world.feed(ClientInput::Closed),
+            4 => world.feed(ClientInput::Connected),
+            _ => world.feed(ClientInput::Bytes(line)),
+        }
+    }
+    world.feed(ClientInput::Closed);
+    assert_eq!(world.submitted, world.settled);
+});
