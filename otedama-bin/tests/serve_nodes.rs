@@ -106,11 +106,47 @@ fn a_block_that_every_node_refuses_is_kept() {
         .find(|(_, block)| block.status == "rejected")
         .unwrap();
     assert!(block.detail.contains("bad-cb-amount"), "{block:?}");
-    let kept = std::fs::read_to_string(dir.path().join(format!("blocks/{hash}.hex"))).unwrap();
+    let kept = std::fs::read_to_string(dir.path().join(format!("blocks/btc-regtest/{hash}.hex"))).unwrap();
     let header = &const_hex::decode(kept).unwrap()[..80];
     let mut id = support::stratum::sha256d(header);
     id.reverse();
     assert_eq!(&const_hex::encode(id), hash);
+}
+
+#[test]
+fn a_block_that_no_node_could_take_survives_a_crash() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = FakeNode::start();
+    let setup = setup(dir.path(), &[node.config("")]);
+    let mut pool = Pool::start(dir.path(), &setup);
+    let mut client = Client::login(pool.stratum(), &format!("{ADDRESS}.rig"), "x").unwrap();
+    node.faults(|faults| faults.authorization = Some("nobody knows it".to_owned()));
+    let folder = dir.path().join("blocks/btc-regtest");
+    let kept = || std::fs::read_dir(&folder).map_or(0, Iterator::count);
+    wait_until("a block to be kept", Duration::from_secs(20), || {
+        client.submit().unwrap();
+        client.event(Duration::from_millis(50)).unwrap();
+        kept() > 0
+    });
+    wait_until("every block to be recorded", Duration::from_secs(20), || {
+        Journal::open(&setup.database).blocks().len() == kept()
+            && client.event(Duration::from_millis(50)).is_ok()
+    });
+    assert_eq!(node.height(), 0, "the node let nobody in");
+    pool.process.kill();
+    node.faults(|faults| faults.authorization = None);
+
+    let pool = Pool::start(dir.path(), &setup);
+    wait_until(
+        "the block to reach the node and to count",
+        Duration::from_secs(20),
+        || {
+            let blocks = Journal::open(&setup.database).blocks();
+            node.height() >= 1 && blocks.values().any(|block| block.status == "accepted")
+        },
+    );
+    assert!(node.height() >= 1);
+    pool.stop();
 }
 
 #[test]
@@ -129,6 +165,11 @@ fn an_announced_block_is_mined_on_before_its_template_comes() {
     let pool = Pool::start(dir.path(), &setup);
     let mut client = Client::login(pool.stratum(), &format!("{ADDRESS}.rig"), "x").unwrap();
     mine_to(&mut client, &node, 3);
+    // A template that is under way would still come.
+    let log = || std::fs::read_to_string(dir.path().join("serve.log")).unwrap();
+    wait_until("the template on the third block", Duration::from_secs(20), || {
+        log().contains("height=4 on=")
+    });
 
     node.faults(|faults| faults.template_delay = Duration::from_secs(60));
     let hash = node.mine_elsewhere();
@@ -147,7 +188,7 @@ fn an_announced_block_is_mined_on_before_its_template_comes() {
     mine_to(&mut client, &node, 5);
     assert!(announced.elapsed() < Duration::from_secs(10));
     pool.stop();
-    let log = std::fs::read_to_string(dir.path().join("serve.log")).unwrap();
+    let log = log();
     assert!(log.contains(&format!("height=5 on={hash} preview=true")), "{log}");
 }
 

@@ -22,6 +22,9 @@ const TRY_FOR: Duration = Duration::from_secs(600);
 /// A node that hasn't got a block which another one took is tried so often.
 const TRIES_AFTER_ACCEPTED: u32 = 8;
 
+/// How often a node is asked, a second apart, to take a block from before a restart.
+const TRIES_AFTER_RESTART: u32 = 600;
+
 /// What became of a candidate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -31,6 +34,9 @@ pub enum Verdict {
     Refused(String),
 }
 
+/// Called once per candidate, when it is on its way to every node and before its verdict.
+pub type OnFound = Box<dyn Fn(&Arc<Candidate>) + Send + Sync>;
+
 /// Called once per candidate, with the number that came with it.
 pub type OnVerdict = Box<dyn Fn(usize, &Candidate, Verdict) + Send + Sync>;
 
@@ -38,8 +44,9 @@ pub type OnVerdict = Box<dyn Fn(usize, &Candidate, Verdict) + Send + Sync>;
 pub struct Candidates {
     nodes: Arc<Nodes>,
     runtime: Handle,
+    on_found: OnFound,
     on_verdict: OnVerdict,
-    /// Where blocks go that no node took.
+    /// Where blocks are until a node has taken them.
     folder: PathBuf,
     under_way: AtomicUsize,
     /// Height of the template that is mined on.
@@ -60,11 +67,13 @@ impl Candidates {
         runtime: Handle,
         folder: PathBuf,
         height: Arc<AtomicU64>,
+        on_found: OnFound,
         on_verdict: OnVerdict,
     ) -> Self {
         Self {
             nodes,
             runtime,
+            on_found,
             on_verdict,
             folder,
             under_way: AtomicUsize::new(0),
@@ -80,14 +89,77 @@ impl Candidates {
             let verdict = if under_way < MAX_UNDER_WAY {
                 this.hand_over(&candidate).await
             } else {
+                (this.on_found)(&candidate);
+                this.save(&candidate).await;
                 Verdict::Refused("too many blocks at one time".to_owned())
             };
-            if let Verdict::Refused(why) = &verdict {
-                this.keep(&candidate, why).await;
+            match &verdict {
+                Verdict::Accepted(_) => this.forget(&candidate.hash.to_string()).await,
+                Verdict::Refused(why) => {
+                    let file = this.file(&candidate.hash.to_string());
+                    error!(height = candidate.height, %why, file = %file.display(), "no node took the block; it is in this file");
+                }
             }
             (this.on_verdict)(number, &candidate, verdict);
             this.under_way.fetch_sub(1, Ordering::Relaxed);
         });
+    }
+
+    /// Hands over what was under way when the program ended, but for what is known to be `refused`.
+    /// What becomes of such a block shows itself where accepted blocks are followed.
+    pub async fn submit_again(self: Arc<Self>, refused: Vec<String>) {
+        let Ok(mut files) = tokio::fs::read_dir(&self.folder).await else {
+            return;
+        };
+        while let Ok(Some(file)) = files.next_entry().await {
+            let name = file.file_name().to_string_lossy().into_owned();
+            let Some(hash) = name
+                .strip_suffix(".hex")
+                .filter(|hash| !refused.iter().any(|r| r == hash))
+            else {
+                continue;
+            };
+            let bytes = tokio::fs::read(file.path())
+                .await
+                .ok()
+                .and_then(|hex| const_hex::decode(hex).ok());
+            let Some(bytes) = bytes else {
+                warn!(file = %file.path().display(), "not a block; it is left alone");
+                continue;
+            };
+            info!(hash, "block from before the restart goes to the nodes again");
+            let mut answers = tokio::task::JoinSet::new();
+            for index in 0..self.nodes.handles.len() {
+                let (this, hash, bytes) = (Arc::clone(&self), hash.to_owned(), bytes.clone());
+                answers.spawn(async move { this.submit_until_answered(index, &hash, &bytes).await });
+            }
+            let answers = answers.join_all().await;
+            if answers.contains(&Some(true)) {
+                self.forget(hash).await;
+            } else if answers.iter().all(|kept| *kept == Some(false)) {
+                // Nobody will want it at the next start either; an operator may look into it.
+                let _ = tokio::fs::rename(file.path(), self.folder.join(format!("{hash}.refused"))).await;
+            }
+        }
+    }
+
+    /// Whether the node keeps the block; `None` if it never answers.
+    async fn submit_until_answered(&self, index: usize, hash: &str, bytes: &[u8]) -> Option<bool> {
+        let handle = &self.nodes.handles[index];
+        for _ in 0..TRIES_AFTER_RESTART {
+            match handle.submit(bytes).await {
+                Ok(outcome) if outcome.is_kept() => return Some(true),
+                Ok(outcome) => {
+                    warn!(node = handle.name(), hash, ?outcome, "node refuses the block");
+                    return Some(false);
+                }
+                Err(error) => {
+                    warn!(node = handle.name(), hash, %error, "block not handed over; trying again");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            }
+        }
+        None
     }
 
     /// Waits until no block is under way, at most as long as the caller's patience.
@@ -111,6 +183,9 @@ impl Candidates {
             });
         }
         drop(tell);
+        // From here on the block is on its way; now it is written down.
+        (self.on_found)(candidate);
+        self.save(candidate).await;
         let mut reasons = Vec::new();
         while let Some(answer) = answers.recv().await {
             match answer {
@@ -163,19 +238,27 @@ impl Candidates {
         }
     }
 
-    /// Writes a block that no node took to a file, for an operator to look into.
-    async fn keep(&self, candidate: &Candidate, why: &str) {
-        let path = self.folder.join(format!("{}.hex", candidate.hash));
+    fn file(&self, hash: &str) -> PathBuf {
+        self.folder.join(format!("{hash}.hex"))
+    }
+
+    /// Keeps a block in a file, so that it outlives the program.
+    async fn save(&self, candidate: &Candidate) {
+        let path = self.file(&candidate.hash.to_string());
         let hex = const_hex::encode(&candidate.bytes);
         let written = match tokio::fs::create_dir_all(&self.folder).await {
             Ok(()) => tokio::fs::write(&path, hex).await,
             Err(error) => Err(error),
         };
-        let (height, file) = (candidate.height, path.display());
-        match written {
-            Ok(()) => error!(height, %why, %file, "no node took the block; it is in this file"),
-            Err(error) => error!(height, %why, %error, "no node took the block, and it can't be kept"),
+        if let Err(error) = written {
+            error!(height = candidate.height, file = %path.display(), %error, "the block can't be kept in a file");
         }
+    }
+
+    /// A node has the block.
+    async fn forget(&self, hash: &str) {
+        // It may be gone already; then there is nothing to do.
+        let _ = tokio::fs::remove_file(self.file(hash)).await;
     }
 }
 

@@ -70,6 +70,8 @@ impl Confirmations {
         {
             blocks.remove(&lowest);
         }
+        // The tip that replaces it may have come before the block's own verdict.
+        self.new_tip.notify_one();
     }
 
     /// The chain has a new tip, at `height`.

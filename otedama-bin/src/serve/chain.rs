@@ -178,11 +178,15 @@ impl Chain {
         }
     }
 
-    /// A block is about to be handed to the nodes.
+    /// A block is on its way to the nodes. What it leaves owed is written down before anybody can
+    /// know whether it counts, so that it can be settled after a restart too.
     pub fn on_candidate(&self, block: &Arc<Candidate>) {
+        let carry = self.rewards().carry_delta(block.plan.id);
+        lock(&self.settled).insert(block.hash.to_string(), carry.clone());
         self.write(Request::BlockFound {
             chain: Arc::clone(&self.name),
             block: Arc::clone(block),
+            carry,
         });
         let mut blocks = lock(&self.blocks);
         blocks.push_front(BlockRow {
@@ -204,12 +208,9 @@ impl Chain {
             Verdict::Accepted(how) => (BlockStatus::Accepted, (*how).to_owned(), Ok(())),
             Verdict::Refused(why) => (BlockStatus::Rejected, why.clone(), Err(why.clone())),
         };
-        let carry = match status {
-            BlockStatus::Accepted => self.rewards().settle(block.plan.id),
-            _ => Vec::new(),
-        };
-        if !carry.is_empty() {
-            lock(&self.settled).insert(hash.clone(), carry.clone());
+        if status == BlockStatus::Accepted {
+            let carry = self.carry_of(&hash);
+            self.rewards().settle(carry, true);
         }
         if result.is_ok() {
             let (reward, finder) = (
@@ -227,12 +228,7 @@ impl Chain {
             );
         }
         self.show_status(&hash, status);
-        self.write(Request::BlockStatus {
-            hash,
-            status,
-            detail,
-            carry,
-        });
+        self.write(Request::BlockStatus { hash, status, detail });
         if let Some(mailbox) = self.shards.get(shard) {
             mailbox.send(Command::BlockResult {
                 hash: block.hash,
@@ -241,19 +237,19 @@ impl Chain {
         }
     }
 
-    /// An accepted block was buried, or replaced by another branch.
+    /// A block was buried, replaced by another branch, or came into the best chain after all.
     pub fn on_change(&self, hash: &Hash256, change: Change) {
         let hash = hash.to_string();
-        let carry = lock(&self.settled).deltas.get(&hash).cloned().unwrap_or_default();
+        let carry = self.carry_of(&hash);
         let status = match change {
             Change::Orphaned => {
                 warn!("block {hash} on {} was replaced by another branch", self.name);
-                self.rewards().adjust(carry, false);
+                self.rewards().settle(carry, false);
                 BlockStatus::Orphaned
             }
             Change::Restored => {
-                info!("block {hash} on {} is in the best chain again", self.name);
-                self.rewards().adjust(carry, true);
+                info!("block {hash} on {} is in the best chain", self.name);
+                self.rewards().settle(carry, true);
                 BlockStatus::Accepted
             }
             Change::Mature => BlockStatus::Mature,
@@ -263,7 +259,6 @@ impl Chain {
             hash,
             status,
             detail: String::new(),
-            carry: Vec::new(),
         });
     }
 
@@ -277,6 +272,10 @@ impl Chain {
             units % scale,
             self.spec.symbol
         )
+    }
+
+    fn carry_of(&self, hash: &str) -> CarryDelta {
+        lock(&self.settled).deltas.get(hash).cloned().unwrap_or_default()
     }
 
     fn show_status(&self, hash: &str, status: BlockStatus) {

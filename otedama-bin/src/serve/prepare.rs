@@ -144,7 +144,8 @@ pub(super) fn read_back(
     Ok(())
 }
 
-/// Blocks that are still followed, as far as the journal knows: hash, height and whether orphaned.
+/// Blocks that are still followed, as far as the journal knows: hash, height and whether it
+/// doesn't count.
 pub(super) fn followed(chain: &Chain) -> Vec<(otedama_hash::Hash256, u64, bool)> {
     chain
         .blocks()
@@ -152,7 +153,18 @@ pub(super) fn followed(chain: &Chain) -> Vec<(otedama_hash::Hash256, u64, bool)>
         .filter(|block| block.may_change())
         .filter_map(|block| {
             let hash = otedama_hash::Hash256::from_display_hex(&block.hash).ok()?;
-            Some((hash, block.height, block.status == BlockStatus::Orphaned))
+            // What became of a block that was under way is not known: like an orphan it counts once a
+            // node has it in its best chain.
+            Some((hash, block.height, block.status != BlockStatus::Accepted))
         })
+        .collect()
+}
+
+/// Blocks that every node refused, by the journal.
+pub(super) fn rejected(chain: &Chain) -> Vec<String> {
+    let blocks = chain.blocks().into_iter();
+    blocks
+        .filter(|block| block.status == BlockStatus::Rejected)
+        .map(|block| block.hash)
         .collect()
 }

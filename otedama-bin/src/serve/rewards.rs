@@ -209,22 +209,20 @@ impl Rewards {
         Some(script)
     }
 
-    /// A block that pays the plan with this id was accepted. Returns what to write down.
-    pub fn settle(&mut self, plan_id: u64) -> CarryDelta {
-        let Some(plan) = self.plans.get(&plan_id) else {
-            return Vec::new();
-        };
-        self.book.settle(plan);
-        plan.carry_delta.clone()
+    /// What a block that pays the plan with this id leaves owed.
+    pub fn carry_delta(&self, plan_id: u64) -> CarryDelta {
+        self.plans
+            .get(&plan_id)
+            .map_or_else(Vec::new, |plan| plan.carry_delta.clone())
     }
 
-    /// A settled block left the best chain, or (`back`) returned to it.
-    pub fn adjust(&mut self, delta: CarryDelta, back: bool) {
+    /// A block counts, or (`counts` is false) no longer does: it left the best chain.
+    pub fn settle(&mut self, delta: CarryDelta, counts: bool) {
         let plan = CoinbasePlan {
             outputs: Vec::new(),
             carry_delta: delta,
         };
-        if back {
+        if counts {
             self.book.settle(&plan);
         } else {
             self.book.reverse(&plan);
@@ -364,14 +362,23 @@ mod tests {
         let Payouts::Shared(plans) = rewards.payouts(&template, NOW) else {
             panic!("work was counted")
         };
-        let delta = rewards.settle(plans[0].id);
+        let delta = rewards.carry_delta(plans[0].id);
+        assert_eq!(
+            rewards.owed(),
+            0,
+            "nothing is owed for a block that does not count yet"
+        );
+        rewards.settle(delta.clone(), true);
         assert!(rewards.owed() > 0);
         assert_eq!(rewards.owed(), delta.iter().map(|(_, owed)| owed).sum::<i128>());
-        rewards.adjust(delta.clone(), false);
+        rewards.settle(delta.clone(), false);
         assert_eq!(rewards.owed(), 0);
-        rewards.adjust(delta, true);
+        rewards.settle(delta, true);
         assert!(rewards.owed() > 0);
-        assert!(rewards.settle(9999).is_empty(), "an unknown plan changes nothing");
+        assert!(
+            rewards.carry_delta(9999).is_empty(),
+            "an unknown plan changes nothing"
+        );
     }
 
     #[test]

@@ -25,7 +25,7 @@ use super::chain::Chain;
 use super::clock::Clock;
 use super::faults::Faults;
 use super::persistence::Persistence;
-use super::prepare::{Prepared, followed, hasher, prepare, read_back};
+use super::prepare::{Prepared, followed, hasher, prepare, read_back, rejected};
 use super::shutdown::Signals;
 use super::startup::{self, Sockets};
 use super::{limits, miner, settings, shutdown};
@@ -313,15 +313,11 @@ fn start_shards(
         let (seed, family) = (startup::random_seed()?, Arc::clone(&chain.nodes.family));
         let mut pool = Pool::new(settings::pool(shared.config, &config), spec, family, seed);
         pool.handle(shared.clock.now(), Input::Extranonce(run.lease));
-        let (found, nodes) = (Arc::clone(&chain), Arc::clone(&candidates));
+        let nodes = Arc::clone(&candidates);
         let links = Links {
             run: run.run,
             store: shared.requests.clone(),
-            candidate: Box::new(move |candidate: Candidate| {
-                let candidate = Arc::new(candidate);
-                found.on_candidate(&candidate);
-                nodes.submit(index, candidate);
-            }),
+            candidate: Box::new(move |candidate: Candidate| nodes.submit(index, Arc::new(candidate))),
             gate: Arc::clone(&shared.gate),
             shards: chain.shards.clone(),
         };
@@ -351,7 +347,7 @@ fn follow_blocks(shared: &Shared<'_>, chain: &Arc<Chain>) -> (Arc<Candidates>, A
         Arc::clone(&chain.nodes),
         Box::new(move |hash, change| changed.on_change(hash, change)),
     ));
-    let (judged, followed) = (Arc::clone(chain), Arc::clone(&confirmations));
+    let (found, judged, followed) = (Arc::clone(chain), Arc::clone(chain), Arc::clone(&confirmations));
     let candidates = Arc::new(Candidates::new(
         Arc::clone(&chain.nodes),
         shared.runtime.handle().clone(),
@@ -361,8 +357,10 @@ fn follow_blocks(shared: &Shared<'_>, chain: &Arc<Chain>) -> (Arc<Candidates>, A
             .path
             .parent()
             .unwrap_or(Path::new("."))
-            .join("blocks"),
+            .join("blocks")
+            .join(chain.name.to_lowercase().replace(' ', "-")),
         Arc::clone(&chain.height),
+        Box::new(move |block| found.on_candidate(block)),
         Box::new(move |shard, block, verdict| {
             judged.on_verdict(shard, block, &verdict);
             if matches!(verdict, Verdict::Accepted(_)) {
@@ -379,6 +377,8 @@ fn start_nodes(runtime: &Runtime, faults: &Faults, this: &Served) {
     for (hash, height, orphaned) in followed(&chain) {
         confirmations.follow(&hash, height, orphaned);
     }
+    let refused = rejected(&chain);
+    runtime.spawn(Arc::clone(&this.candidates).submit_again(refused));
     faults.task(
         runtime.handle(),
         "confirmations",

@@ -68,9 +68,12 @@ pub struct BlockRow {
 }
 
 impl BlockRow {
-    /// Whether it may still be replaced by another branch, or come back.
+    /// Whether it may still enter or leave the best chain.
     pub fn may_change(&self) -> bool {
-        matches!(self.status, BlockStatus::Accepted | BlockStatus::Orphaned)
+        matches!(
+            self.status,
+            BlockStatus::Submitted | BlockStatus::Accepted | BlockStatus::Orphaned
+        )
     }
 }
 
@@ -78,11 +81,17 @@ impl BlockRow {
 pub type CarryBalances = BTreeMap<String, i128>;
 
 impl Journal {
-    /// Records a block that is about to be submitted. Doing so twice changes nothing.
+    /// Records a block that is being submitted, with what it will leave owed once it counts. Doing so
+    /// twice changes nothing.
     ///
     /// # Errors
     /// When the database can't be written.
-    pub fn block_found(&mut self, chain: &str, block: &Candidate) -> Result<(), StoreError> {
+    pub fn block_found(
+        &mut self,
+        chain: &str,
+        block: &Candidate,
+        carry: &[(std::sync::Arc<str>, i128)],
+    ) -> Result<(), StoreError> {
         let tx = self.db.transaction()?;
         let chain = chain_id(&tx, chain)?;
         let hash = block.hash.to_string();
@@ -108,34 +117,24 @@ impl Journal {
                 )?
                 .execute((&hash, position as u32, const_hex::encode(&output.script), to_sql(output.amount)))?;
             }
+            for (account, delta) in carry {
+                let delta = i64::try_from(*delta).map_err(|_| StoreError::AmountOutOfRange)?;
+                tx.prepare_cached("INSERT INTO carry (block_hash, account, delta) VALUES (?1, ?2, ?3)")?
+                    .execute((&hash, &**account, delta))?;
+            }
         }
         tx.commit()?;
         Ok(())
     }
 
-    /// Records what became of a block, with what it left owed if it was accepted. A block that was
-    /// settled before is not settled again.
+    /// Records what became of a block.
     ///
     /// # Errors
     /// When the database can't be written.
-    pub fn block_status(
-        &mut self,
-        hash: &str,
-        status: BlockStatus,
-        detail: &str,
-        carry: &[(std::sync::Arc<str>, i128)],
-    ) -> Result<(), StoreError> {
-        let tx = self.db.transaction()?;
-        tx.prepare_cached("UPDATE blocks SET status = ?2, detail = ?3 WHERE hash = ?1")?
+    pub fn block_status(&mut self, hash: &str, status: BlockStatus, detail: &str) -> Result<(), StoreError> {
+        self.db
+            .prepare_cached("UPDATE blocks SET status = ?2, detail = ?3 WHERE hash = ?1")?
             .execute((hash, status.as_str(), detail))?;
-        for (account, delta) in carry {
-            let delta = i64::try_from(*delta).map_err(|_| StoreError::AmountOutOfRange)?;
-            tx.prepare_cached(
-                "INSERT INTO carry (block_hash, account, delta) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
-            )?
-            .execute((hash, &**account, delta))?;
-        }
-        tx.commit()?;
         Ok(())
     }
 

@@ -39,12 +39,14 @@ pub enum Request {
         /// Which run.
         run: i64,
     },
-    /// A block is about to be submitted.
+    /// A block is being submitted.
     BlockFound {
         /// Of which chain.
         chain: Arc<str>,
         /// The block.
         block: Arc<Candidate>,
+        /// What it leaves owed to each account once it counts.
+        carry: Vec<(Arc<str>, i128)>,
     },
     /// Something became of a block.
     BlockStatus {
@@ -54,8 +56,6 @@ pub enum Request {
         status: BlockStatus,
         /// In words.
         detail: String,
-        /// What it leaves owed to each account, once it is accepted.
-        carry: Vec<(Arc<str>, i128)>,
     },
     /// Write what waits and end.
     Stop,
@@ -329,13 +329,8 @@ impl Writer {
 
 fn write_block(journal: &mut Journal, request: &Request) -> Result<(), StoreError> {
     match request {
-        Request::BlockFound { chain, block } => journal.block_found(chain, block),
-        Request::BlockStatus {
-            hash,
-            status,
-            detail,
-            carry,
-        } => journal.block_status(hash, *status, detail, carry),
+        Request::BlockFound { chain, block, carry } => journal.block_found(chain, block, carry),
+        Request::BlockStatus { hash, status, detail } => journal.block_status(hash, *status, detail),
         Request::Shares(_) | Request::Lease { .. } | Request::Stop => Ok(()),
     }
 }
