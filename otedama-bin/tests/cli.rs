@@ -249,11 +249,13 @@ fn serve_stops_at_a_wrong_config() {
 }
 
 #[test]
-fn status_shows_a_table() {
-    let url = serve_once("200 OK", r#"{"name":"Ours","shares":{"accepted":5}}"#);
-    let output = otedama(&["status", "--api", &url]);
+fn status_shows_a_report_or_the_json() {
+    let body = r#"{"name":"Ours","version":"9","uptime_s":61,"healthy":true,"chains":[]}"#;
+    let output = otedama(&["status", "--api", &serve_once("200 OK", body)]);
     assert!(output.status.success(), "{}", err(&output));
-    assert_eq!(out(&output), "name  Ours\n\nshares\naccepted  5\n");
+    assert_eq!(out(&output), "Ours 9, up 1 min, healthy\n");
+    let output = otedama(&["status", "--json", "--api", &serve_once("200 OK", body)]);
+    assert_eq!(out(&output).trim_end(), body);
 }
 
 #[test]

@@ -7,9 +7,10 @@ use clap::Args;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::{Request, StatusCode, Uri, header};
 use hyper_util::rt::TokioIo;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{Failure, Outcome};
+use crate::mine::hashrate_text;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_BODY: usize = 16 << 20;
@@ -56,7 +57,7 @@ pub fn run(args: &StatusArgs) -> Outcome {
     }
     let status: Value = serde_json::from_slice(&body)
         .map_err(|error| unreachable(format!("the answer is not the JSON of a status: {error}")))?;
-    out.write_all(table(&status).as_bytes())?;
+    out.write_all(report(&status).as_bytes())?;
     Ok(())
 }
 
@@ -98,106 +99,119 @@ async fn fetch(api: &str) -> Result<Vec<u8>, String> {
     Ok(body.to_bytes().to_vec())
 }
 
-/// Plain values first, then a heading for each section, and columns for lists of sections.
-fn table(status: &Value) -> String {
-    let mut text = String::new();
-    match status {
-        Value::Object(section) => write_section(&mut text, "", section),
-        other => {
-            text.push_str(&word(other));
-            text.push('\n');
+/// Newest blocks that are shown per chain.
+const BLOCKS_SHOWN: usize = 5;
+
+/// Why shares are refused, as the API names it.
+const REASONS: [&str; 6] = [
+    "stale",
+    "duplicate",
+    "low_difficulty",
+    "invalid",
+    "unauthorized",
+    "not_stored",
+];
+
+/// The status for people: a line about the program, then a paragraph per chain.
+fn report(status: &Value) -> String {
+    let mut text = format!(
+        "{} {}, up {}",
+        word(&status["name"]),
+        word(&status["version"]),
+        uptime(status)
+    );
+    text.push_str(if status["healthy"] == true {
+        ", healthy\n"
+    } else {
+        ", NOT HEALTHY\n"
+    });
+    for problem in list(&status["problems"]) {
+        line(&mut text, "problem", &word(problem));
+    }
+    for chain in list(&status["chains"]) {
+        text.push_str(&format!(
+            "\n{} {}, {}\n",
+            word(&chain["coin"]),
+            word(&chain["network"]),
+            word(&chain["algorithm"])
+        ));
+        line(&mut text, "mining on", &work(chain));
+        let rate = hashrate_text(chain["hashrate"].as_f64().unwrap_or(0.0));
+        line(
+            &mut text,
+            "miners",
+            &format!("{rate} by {} connections", word(&chain["workers"])),
+        );
+        line(&mut text, "shares", &shares(&chain["shares"]));
+        for node in list(&chain["nodes"]) {
+            let (name, problem) = (word(&node["node"]), word(&node["problem"]));
+            let state = if node["healthy"] == true {
+                format!("{name}, healthy")
+            } else {
+                format!("{name}: {problem}")
+            };
+            line(&mut text, "node", &state);
+        }
+        for block in list(&chain["blocks"]).iter().take(BLOCKS_SHOWN) {
+            let [height, state, reward, hash] =
+                ["height", "status", "reward", "hash"].map(|key| word(&block[key]));
+            line(&mut text, "block", &format!("{height} {state}, {reward}, {hash}"));
         }
     }
     text
 }
 
-fn write_section(text: &mut String, path: &str, section: &Map<String, Value>) {
-    let plain: Vec<(&String, String)> = section
+fn line(text: &mut String, label: &str, value: &str) {
+    text.push_str(&format!("  {label:10} {value}\n"));
+}
+
+fn uptime(status: &Value) -> String {
+    let seconds = status["uptime_s"].as_u64().unwrap_or(0);
+    match (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, minutes) => format!("{minutes} min"),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, hours, _) => format!("{days} d {hours} h"),
+    }
+}
+
+fn work(chain: &Value) -> String {
+    if chain["height"].is_null() {
+        return "nothing: no node has sent a template yet".to_owned();
+    }
+    let difficulty = chain["network_difficulty"].as_f64().unwrap_or(0.0);
+    let [height, reward, age] = ["height", "reward", "template_age_s"].map(|key| word(&chain[key]));
+    format!("height {height}, difficulty {difficulty:.6}, {reward}, template {age} s old")
+}
+
+fn shares(shares: &Value) -> String {
+    let mut text = format!(
+        "{} accepted, {} rejected",
+        word(&shares["accepted"]),
+        word(&shares["rejected"])
+    );
+    let count = |reason: &&&str| shares[**reason].as_u64().unwrap_or(0);
+    let reasons: Vec<String> = REASONS
         .iter()
-        .filter(|(_, value)| !nested(value))
-        .map(|(key, value)| (key, word(value)))
+        .filter(|reason| count(reason) > 0)
+        .map(|reason| format!("{} {}", count(&reason), reason.replace('_', " ")))
         .collect();
-    let width = plain.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
-    for (key, value) in plain {
-        text.extend([&format!("{key:width$}"), "  ", &value, "\n"]);
+    if !reasons.is_empty() {
+        text.push_str(&format!(" ({})", reasons.join(", ")));
     }
-    for (key, value) in section.iter().filter(|(_, value)| nested(value)) {
-        let path = if path.is_empty() {
-            key.clone()
-        } else {
-            format!("{path}.{key}")
-        };
-        text.extend(["\n", &path, "\n"]);
-        match value {
-            Value::Object(inner) => write_section(text, &path, inner),
-            Value::Array(rows) => write_rows(text, &path, rows),
-            _ => {}
-        }
-    }
+    text
 }
 
-fn write_rows(text: &mut String, path: &str, rows: &[Value]) {
-    let mut columns: Vec<&String> = Vec::new();
-    for row in rows.iter().filter_map(Value::as_object) {
-        for key in row.iter().filter(|(_, value)| !nested(value)).map(|(key, _)| key) {
-            if !columns.contains(&key) {
-                columns.push(key);
-            }
-        }
-    }
-    let cells: Vec<Vec<String>> = std::iter::once(columns.iter().map(|key| (*key).clone()).collect())
-        .chain(rows.iter().map(|row| {
-            columns
-                .iter()
-                .map(|key| row.get(key.as_str()).map_or_else(String::new, word))
-                .collect()
-        }))
-        .collect();
-    let widths: Vec<usize> = (0..columns.len())
-        .map(|column| {
-            cells
-                .iter()
-                .map(|row: &Vec<String>| row[column].chars().count())
-                .max()
-                .unwrap_or(0)
-        })
-        .collect();
-    for row in &cells {
-        let line: Vec<String> = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
-        text.push_str(line.join("  ").trim_end());
-        text.push('\n');
-    }
-    for (index, row) in rows.iter().enumerate() {
-        let Some(row) = row.as_object() else { continue };
-        let inner: Map<String, Value> = row
-            .iter()
-            .filter(|(_, value)| nested(value))
-            .map(|(k, v)| (k.clone(), v.clone()))
-            .collect();
-        write_section(text, &format!("{path}[{index}]"), &inner);
-    }
-}
-
-/// Whether a value needs lines of its own.
-fn nested(value: &Value) -> bool {
-    match value {
-        Value::Object(section) => !section.is_empty(),
-        Value::Array(items) => items.iter().any(Value::is_object),
-        _ => false,
-    }
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
 }
 
 fn word(value: &Value) -> String {
     match value {
-        Value::Null | Value::Object(_) => "-".to_owned(),
         // What a pool or a miner calls itself must not steer the terminal.
         Value::String(text) => text.chars().filter(|c| !c.is_control()).collect(),
-        Value::Array(items) => items.iter().map(word).collect::<Vec<_>>().join(", "),
-        other => other.to_string(),
+        Value::Number(number) => number.to_string(),
+        _ => "-".to_owned(),
     }
 }
 
@@ -206,21 +220,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_status_reads_as_a_table() {
+    fn a_status_reads_well() {
         let status = serde_json::json!({
-            "name": "Otedama",
-            "uptime_s": 12,
-            "chains": [
-                { "coin": "BTC", "height": 101, "nodes": [{ "url": "http://a", "healthy": true }] },
-                { "coin": "LTC", "height": 7 },
-            ],
-            "shares": { "accepted": 5, "rejected": 0 },
+            "name": "Otedama", "version": "0.1.0", "uptime_s": 7500, "healthy": false, "problems": ["storage fails"],
+            "chains": [{
+                "coin": "BTC", "network": "mainnet", "algorithm": "sha256d", "height": 101, "reward": "3.125 BTC",
+                "network_difficulty": 1.5, "template_age_s": 3, "hashrate": 1.234e6, "workers": 2,
+                "shares": { "accepted": 5, "rejected": 3, "stale": 2, "low_difficulty": 1 },
+                "nodes": [{ "node": "a", "healthy": true }, { "node": "b", "healthy": false, "problem": "asleep" }],
+                "blocks": [{ "height": 100, "status": "accepted", "reward": "3.2 BTC", "hash": "00ab" }],
+            }],
         });
-        assert_eq!(
-            table(&status),
-            "name      Otedama\nuptime_s  12\n\nchains\ncoin  height\nBTC   101\nLTC   7\n\nchains[0].nodes\n\
-             healthy  url\ntrue     http://a\n\nshares\naccepted  5\nrejected  0\n"
-        );
+        let expected = "Otedama 0.1.0, up 2 h 5 min, NOT HEALTHY\n  problem    storage fails\n\nBTC mainnet, sha256d\n  \
+                        mining on  height 101, difficulty 1.500000, 3.125 BTC, template 3 s old\n  miners     1.23 MH/s by \
+                        2 connections\n  shares     5 accepted, 3 rejected (2 stale, 1 low difficulty)\n  node       a, \
+                        healthy\n  node       b: asleep\n  block      100 accepted, 3.2 BTC, 00ab\n";
+        assert_eq!(report(&status), expected);
     }
 
     #[test]
@@ -232,7 +247,7 @@ mod tests {
         #[test]
         fn no_json_panics(text in "[\\[\\]{}\"a,:1]{0,30}") {
             if let Ok(value) = serde_json::from_str::<Value>(&text) {
-                let _ = table(&value);
+                let _ = report(&value);
             }
         }
     }
