@@ -38,7 +38,7 @@ test: setup
 	fi
 
 bench: setup
-	$(CARGO) bench --workspace --profile fast $(ARGS)
+	benches/pool.sh $(ARGS)
 
 fmt: setup
 	$(CARGO) fmt --all
