@@ -193,13 +193,20 @@ fn config_check_says_good_or_what_is_wrong() {
         format!("otedama: {path}:2:19: pool.fee_percentage: 101 is out of range\n  allowed: 0 to 100\n")
     );
 
-    std::fs::write(&file, "app: { mode: production }\n").unwrap();
+    std::fs::write(&file, "app: { mode: production }\nlogging:\n  file:\n").unwrap();
     let output = otedama(&["config", "check", path]);
-    assert_eq!(output.status.code(), Some(1));
+    assert!(output.status.success(), "{}", err(&output));
     assert!(
-        err(&output).starts_with("otedama: the config names no chain"),
+        out(&output).contains("will refuse it: the config names no chain"),
         "{}",
-        err(&output)
+        out(&output)
+    );
+    let output = otedama(&["serve", "--config", path]);
+    assert_eq!(output.status.code(), Some(1));
+    let message = err(&output);
+    assert!(
+        message.contains("otedama: the config names no chain"),
+        "{message}"
     );
 
     let output = otedama(&["config", "check", "/nowhere/config.yaml"]);
