@@ -13,6 +13,9 @@ use crate::session::Step;
 use crate::session::auth::difficulty_floor;
 use crate::vardiff::{Vardiff, tidy};
 
+/// Times the wanted share rate beyond which even a difficulty that the miner fixed is raised.
+const FLOOD: f64 = 8.0;
+
 impl Pool {
     /// First job of a session that has just become ready.
     pub(crate) fn start_mining(&mut self, now: Now, slot: usize) {
@@ -94,12 +97,16 @@ impl Pool {
     pub(crate) fn adjust(&mut self, now: Now, slot: usize) {
         let config = self.config.vardiff;
         let session = &mut self.sessions[slot];
-        if session.fixed || !session.is_mining() {
+        if !session.is_mining() {
             return;
         }
         let Some(factor) = session.vardiff.decide(&config, now.mono) else {
             return;
         };
+        if session.fixed && factor < FLOOD {
+            session.vardiff.restart(now.mono);
+            return;
+        }
         let present = session.announced.unwrap_or(session.difficulty).get();
         let wanted = tidy(present * factor, difficulty_floor(session), &config);
         session.vardiff.restart(now.mono);

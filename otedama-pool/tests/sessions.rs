@@ -158,6 +158,27 @@ fn a_password_fixes_the_difficulty() {
 }
 
 #[test]
+fn a_difficulty_that_was_fixed_far_too_low_is_raised() {
+    let mut world = World::ready();
+    let conn = world.open(1);
+    let reply = world.ask(conn, "mining.subscribe", json!([]));
+    world.ask(conn, "mining.authorize", json!([ALICE, "d=0.000000001"]));
+    let mut miner = support::Miner::new(conn, ALICE, &reply);
+    miner.listen(&mut world);
+    let fixed = miner.difficulty;
+    for pause in [5.0, 0.01] {
+        for _ in 0..30 {
+            let share = miner.share();
+            assert_eq!(miner.submit(&mut world, &share)["result"], true);
+            world.wait(pause);
+        }
+        world.wait(1.5);
+        miner.listen(&mut world);
+        assert_eq!(miner.difficulty > fixed, pause < 1.0, "a share every {pause} s");
+    }
+}
+
+#[test]
 fn a_flood_of_shares_stops_the_reading_until_they_are_stored() {
     let mut world = World::new(PoolConfig {
         max_inflight: 4,

@@ -53,7 +53,7 @@ pub(crate) struct Session {
     pub(crate) version_mask: u32,
     /// The difficulty wanted from the next job on.
     pub(crate) difficulty: Difficulty,
-    /// Set by the password; vardiff keeps its hands off then.
+    /// Set by the password or the user name; vardiff only raises it against a flood then.
     pub(crate) fixed: bool,
     /// What the miner asked not to go below.
     pub(crate) floor: f64,
