@@ -56,7 +56,9 @@ lint-docs:
 
 lint-licences:
 	@if $(CARGO) deny --version >/dev/null 2>&1; then \
-		set -x; $(CARGO) deny --workspace check; \
+		set -x; $(CARGO) deny --workspace check licenses bans sources || exit 1; \
+		if $(CARGO) deny fetch db; then $(CARGO) deny --workspace check --disable-fetch advisories; else \
+			echo "lint: SKIPPED: advisories, because their database can't be fetched" >&2; fi; \
 	else \
 		echo "lint: SKIPPED: licences and advisories, because cargo-deny is not installed" \
 			"(cargo install --locked cargo-deny)" >&2; \

@@ -75,7 +75,11 @@ impl Rewards {
         let scheme: Box<dyn RewardScheme> = if solo {
             Box::new(Solo::new(fee))
         } else {
-            Box::new(Pplns::new(window(config.rewards.window), fee))
+            Box::new(Pplns::with_granularity(
+                window(config.rewards.window),
+                fee,
+                SLOT_S,
+            ))
         };
         Ok(Self {
             spec: config.spec,
