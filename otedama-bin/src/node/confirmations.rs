@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use otedama_hash::Hash256;
 use tokio::sync::Notify;
@@ -17,6 +18,9 @@ const SHALLOW: u64 = 12;
 
 /// How often deeper ones are looked at.
 const NOW_AND_THEN: u64 = 10;
+
+/// How long news gathers before the blocks are looked at.
+const GATHER: Duration = Duration::from_millis(200);
 
 /// What happened to a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +88,8 @@ impl Confirmations {
     pub async fn run(self: Arc<Self>) {
         loop {
             self.new_tip.notified().await;
+            // Blocks of a burst are looked at together, not one scan each.
+            tokio::time::sleep(GATHER).await;
             let Some(index) = self.nodes.best() else { continue };
             let tip = self.height.load(Ordering::Relaxed);
             for (key, block) in self.due(tip) {

@@ -47,10 +47,17 @@ impl Rpc {
         }
     }
 
-    /// Calls `method`, which has to work.
+    /// Calls `method`, which has to work; a node that is busy with the pool's blocks is asked again.
     pub(crate) fn call(&self, method: &str, params: &Value) -> Value {
-        self.try_call(method, params)
-            .unwrap_or_else(|e| panic!("{method} {params}: {e:?}"))
+        for _ in 0..100 {
+            match self.try_call(method, params) {
+                Err(e) if e.message.contains("Work queue depth exceeded") => {
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+                result => return result.unwrap_or_else(|e| panic!("{method} {params}: {e:?}")),
+            }
+        }
+        panic!("{method} {params}: the node stays busy")
     }
 
     fn post(&self, body: &str) -> std::io::Result<String> {
