@@ -57,7 +57,7 @@ pub struct Pool {
     pub(crate) out: VecDeque<Output>,
     /// One entry per session, the next time at which it wants to be looked at.
     pub(crate) timers: BinaryHeap<Reverse<(Monotonic, ConnId)>>,
-    /// Connections whose difficulty changed and that wait for a job of their own.
+    /// Connections that wait for a job of their own: a new difficulty, or none for too long.
     pub(crate) job_queue: Vec<ConnId>,
     pub(crate) renewed_at: Monotonic,
     pub(crate) stopping: bool,

@@ -108,10 +108,15 @@ impl Candidates {
     /// Hands over what was under way when the program ended, but for what is known to be `refused`.
     /// What becomes of such a block shows itself where accepted blocks are followed.
     pub async fn submit_again(self: Arc<Self>, refused: Vec<String>) {
-        let Ok(mut files) = tokio::fs::read_dir(&self.folder).await else {
+        let Ok(mut folder) = tokio::fs::read_dir(&self.folder).await else {
             return;
         };
-        while let Ok(Some(file)) = files.next_entry().await {
+        // What is there now; a file that appears later belongs to a block that is under way.
+        let mut files = Vec::new();
+        while let Ok(Some(file)) = folder.next_entry().await {
+            files.push(file);
+        }
+        for file in files {
             let name = file.file_name().to_string_lossy().into_owned();
             let Some(hash) = name
                 .strip_suffix(".hex")

@@ -26,7 +26,7 @@ pub(super) struct Connection {
     pub(super) in_dirty: bool,
     /// The pool knows it.
     pub(super) opened: bool,
-    /// The pool doesn't want to hear from it for now.
+    /// The pool doesn't want to hear from it until it says so.
     pub(super) paused: bool,
     /// The pool knows that its socket takes no more.
     pub(super) blocked: bool,

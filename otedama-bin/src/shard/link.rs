@@ -31,7 +31,7 @@ pub(super) struct Tls {
 pub(super) enum Flushed {
     /// Nothing waits.
     All,
-    /// The socket takes no more for now.
+    /// The socket takes no more until it is writable again.
     Blocked,
 }
 
@@ -62,7 +62,7 @@ impl Link {
         matches!(self, Self::Plain(_))
     }
 
-    /// Reads what there is. `Ok(0)` is the end; `WouldBlock` means nothing more for now.
+    /// Reads what there is. `Ok(0)` is the end; `WouldBlock` means that nothing waits.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(socket) => socket.read(buffer),

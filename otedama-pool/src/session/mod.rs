@@ -61,7 +61,7 @@ pub(crate) struct Session {
     pub(crate) announced: Option<Difficulty>,
     /// Difficulties of the jobs that still count, oldest first.
     pub(crate) steps: SmallVec<[Step; 2]>,
-    /// Waits for a job of its own because its difficulty changed.
+    /// Waits in line for a job of its own.
     pub(crate) job_queued: bool,
     pub(crate) vardiff: Vardiff,
     pub(crate) in_flight: usize,
