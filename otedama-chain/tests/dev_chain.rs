@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use otedama_chain::dev::{Accepted, DevChain, DevConfig, DevConfigError, RejectReason};
 use otedama_chain::{Block, ChainSpec, Job, Network, Template, coins, family};
-use otedama_hash::{EpochKey, Hash256, Hasher, Hits, MemoryPlan, Registry, ScanWork};
+use otedama_hash::{EpochKey, Hash256, Hasher, Hits, Registry, ScanWork};
 
 const START_S: u64 = 1_800_000_000;
 
@@ -22,9 +22,7 @@ impl Miner {
     fn new(spec: &'static ChainSpec) -> Self {
         let registry = Registry::with_builtin();
         let backend = registry.get(spec.algorithm).expect("built in");
-        let hasher = backend
-            .prepare(EpochKey::default(), MemoryPlan::Light)
-            .expect("ready");
+        let hasher = backend.verifier(EpochKey::default()).expect("ready");
         Self {
             spec,
             hasher,
@@ -42,6 +40,7 @@ impl Miner {
         let mut submission = fixture::submission(job, &extranonce);
         let header = family.pow_input(job, &submission).expect("a header");
         let work = ScanWork {
+            height: 0,
             blob: &header,
             target: job.template().network_target,
             stop: None,

@@ -5,7 +5,7 @@ mod fixture;
 use bitcoin::consensus::{deserialize, deserialize_partial};
 use otedama_chain::{EXTRANONCE_LEN, TemplateError, coins, family};
 use otedama_hash::sha256d::sha256d;
-use otedama_hash::{EpochKey, Hash256, MemoryPlan, PowHash, PowInput, Registry, Target};
+use otedama_hash::{EpochKey, Hash256, PowHash, PowInput, Registry, Target};
 use serde_json::Value;
 
 const EXTRANONCE: [u8; EXTRANONCE_LEN] = [9; EXTRANONCE_LEN];
@@ -135,17 +135,9 @@ fn first_blocks_have_the_ids_that_nodes_are_checked_for() {
         assert_eq!(spec.genesis_hashes, [sha256d(&header).to_string()]);
         let registry = Registry::with_builtin();
         let backend = registry.get(spec.algorithm).expect("built in");
-        let mut hasher = backend
-            .prepare(EpochKey::default(), MemoryPlan::Light)
-            .expect("ready");
+        let mut hasher = backend.verifier(EpochKey::default()).expect("ready");
         let mut pow = [PowHash::default()];
-        hasher.hash_batch(
-            &[PowInput {
-                blob: &header,
-                nonce: 0,
-            }],
-            &mut pow,
-        );
+        hasher.hash_batch(&[PowInput::of(&header)], &mut pow);
         assert!(
             Target::from_compact(bits)
                 .expect("a target")

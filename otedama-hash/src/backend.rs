@@ -2,10 +2,13 @@
 
 use core::fmt;
 use core::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::Algorithm;
+use crate::memory::MemoryReport;
 use crate::primitives::{Hash256, Target};
+use crate::setup::{MemoryPlan, Setup};
 
 /// Length in bytes of the block header that SHA-256d and Scrypt hash.
 pub const HEADER_LEN: usize = 80;
@@ -25,23 +28,27 @@ pub struct EpochInput {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EpochKey(pub [u8; 32]);
 
-/// How much memory a hasher may take.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum MemoryPlan {
-    /// Enough to verify single shares.
-    #[default]
-    Light,
-    /// Everything that makes mining fast.
-    Full,
-}
-
 /// One proof of work to verify.
 #[derive(Clone, Copy, Debug)]
 pub struct PowInput<'a> {
-    /// The bytes that are hashed. SHA-256d and Scrypt: the 80-byte header with its nonce in place.
+    /// The bytes that are hashed. SHA-256d and Scrypt: the 80-byte header with its nonce in place;
+    /// Ethash and KawPow: the 32-byte header hash; RandomX: the hashing blob with its nonce in place.
     pub blob: &'a [u8],
     /// The nonce, for algorithms that take it apart from the blob; ignored by the others.
     pub nonce: u64,
+    /// Height of the block, for algorithms that hash differently from block to block; ignored by the others.
+    pub height: u64,
+}
+
+impl<'a> PowInput<'a> {
+    /// A blob that holds everything.
+    pub const fn of(blob: &'a [u8]) -> Self {
+        Self {
+            blob,
+            nonce: 0,
+            height: 0,
+        }
+    }
 }
 
 /// The result of one proof of work.
@@ -58,6 +65,8 @@ pub struct PowHash {
 pub struct ScanWork<'a> {
     /// As in [`PowInput::blob`]; whatever nonce is in it is ignored.
     pub blob: &'a [u8],
+    /// As in [`PowInput::height`].
+    pub height: u64,
     /// Report nonces whose hash is at or below this target.
     pub target: Target,
     /// When set, the scan ends early; looked at often enough to end it within milliseconds.
@@ -121,14 +130,16 @@ impl Hits {
 #[non_exhaustive]
 pub enum PrepareError {
     /// The cache or dataset doesn't fit into memory.
-    #[error(
-        "{algorithm} needs {needed_bytes} bytes of memory that the system does not give; use light mode or fewer threads"
-    )]
+    #[error("{algorithm} needs {} MiB of memory {}; {}", needed_bytes.div_ceil(1 << 20), room(*limit_bytes), remedy(*plan))]
     OutOfMemory {
         /// Which algorithm.
         algorithm: Algorithm,
+        /// In which mode.
+        plan: MemoryPlan,
         /// How many bytes it asked for.
         needed_bytes: u64,
+        /// How many it may take, if that was why.
+        limit_bytes: Option<u64>,
     },
     /// The machine or the build lacks what this backend needs.
     #[error("{algorithm} can not run here: {reason}")]
@@ -138,6 +149,34 @@ pub enum PrepareError {
         /// What is missing.
         reason: &'static str,
     },
+    /// No epoch can be told from the height and the seed.
+    #[error("{algorithm} has no such epoch: {reason}")]
+    UnknownEpoch {
+        /// Which algorithm.
+        algorithm: Algorithm,
+        /// What is wrong with the height or the seed.
+        reason: &'static str,
+    },
+    /// The caller called it off.
+    #[error("{algorithm} was stopped before it was ready")]
+    Stopped {
+        /// Which algorithm.
+        algorithm: Algorithm,
+    },
+}
+
+fn room(limit_bytes: Option<u64>) -> String {
+    match limit_bytes {
+        Some(limit) => format!("and may take {} MiB", limit >> 20),
+        None => "that the system does not give".into(),
+    }
+}
+
+fn remedy(plan: MemoryPlan) -> &'static str {
+    match plan {
+        MemoryPlan::Full => "use light mode, fewer threads, or a machine with more memory",
+        MemoryPlan::Light => "free some memory or use fewer threads",
+    }
 }
 
 /// One implementation of one algorithm.
@@ -151,23 +190,107 @@ pub trait HashBackend: Send + Sync {
     /// How many hashes to ask of one scan: as many as a slow core computes in about 50 ms.
     ///
     /// Miners hand out work and read counters in steps of this size.
-    fn scan_len(&self) -> u64 {
-        16
-    }
+    fn scan_len(&self, plan: MemoryPlan) -> u64;
 
     /// The key of the cache or dataset that `at` needs.
-    fn epoch(&self, at: EpochInput) -> EpochKey;
+    ///
+    /// # Errors
+    /// [`PrepareError::UnknownEpoch`] when the height or the seed belongs to none.
+    fn epoch(&self, at: EpochInput) -> Result<EpochKey, PrepareError> {
+        let _ = at;
+        Ok(EpochKey::default())
+    }
+
+    /// The epoch that follows, for algorithms in which the height alone decides.
+    fn upcoming(&self, at: EpochInput) -> Option<EpochInput> {
+        let _ = at;
+        None
+    }
+
+    /// How many bytes [`prepare`](Self::prepare) would take for all threads together.
+    ///
+    /// # Errors
+    /// [`PrepareError::UnknownEpoch`] when nothing can be prepared for `key`.
+    fn memory(&self, key: EpochKey, plan: MemoryPlan) -> Result<u64, PrepareError> {
+        let _ = (key, plan);
+        Ok(0)
+    }
 
     /// Builds what hashing under `key` needs. May take seconds and gigabytes.
     ///
     /// # Errors
-    /// When memory or a needed feature of the machine is missing.
-    fn prepare(&self, key: EpochKey, memory: MemoryPlan) -> Result<Box<dyn Hasher>, PrepareError>;
+    /// When memory or a needed feature of the machine is missing, when `key` names no epoch, or when
+    /// the caller calls it off.
+    fn prepare(&self, key: EpochKey, setup: &Setup<'_>) -> Result<Arc<dyn Prepared>, PrepareError>;
+
+    /// A single hasher for the verification of shares under `key`, prepared in the calling thread.
+    ///
+    /// # Errors
+    /// As [`prepare`](Self::prepare) and [`Prepared::hasher`].
+    fn verifier(&self, key: EpochKey) -> Result<Box<dyn Hasher>, PrepareError> {
+        self.prepare(key, &Setup::default())?.hasher()
+    }
+
+    /// The hash that `input` would have if `mix` were its mix hash: cheap, so that a share whose claim
+    /// doesn't meet its target is refused before the costly part. `None` for algorithms without a mix.
+    fn claimed(&self, input: &PowInput<'_>, mix: &[u8; 32]) -> Option<Hash256> {
+        let _ = (input, mix);
+        None
+    }
 }
 
 impl fmt::Debug for dyn HashBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.algorithm(), self.name())
+    }
+}
+
+/// A cache or dataset, shared by all threads that hash under its key.
+pub trait Prepared: Send + Sync {
+    /// A hasher for one more thread.
+    ///
+    /// # Errors
+    /// [`PrepareError::OutOfMemory`] when there is no room for what a thread needs of its own.
+    fn hasher(&self) -> Result<Box<dyn Hasher>, PrepareError>;
+
+    /// The mode that it was prepared for.
+    fn plan(&self) -> MemoryPlan;
+
+    /// What it holds.
+    fn memory(&self) -> MemoryReport;
+}
+
+impl fmt::Debug for dyn Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {:?}", self.plan(), self.memory())
+    }
+}
+
+/// For algorithms that share nothing between threads: each gets a copy of one hasher.
+#[derive(Clone, Copy, Debug)]
+pub struct PerThread<H> {
+    hasher: H,
+    plan: MemoryPlan,
+}
+
+impl<H: Hasher + Clone + Sync + 'static> PerThread<H> {
+    /// Hands out copies of `hasher`.
+    pub fn shared(hasher: H, plan: MemoryPlan) -> Arc<dyn Prepared> {
+        Arc::new(Self { hasher, plan })
+    }
+}
+
+impl<H: Hasher + Clone + Sync + 'static> Prepared for PerThread<H> {
+    fn hasher(&self) -> Result<Box<dyn Hasher>, PrepareError> {
+        Ok(Box::new(self.hasher.clone()))
+    }
+
+    fn plan(&self) -> MemoryPlan {
+        self.plan
+    }
+
+    fn memory(&self) -> MemoryReport {
+        MemoryReport::NONE
     }
 }
 
@@ -254,6 +377,7 @@ mod tests {
     fn a_scan_covers_its_range_in_order() {
         let work = ScanWork {
             blob: &BLOB,
+            height: 0,
             target: target(12),
             stop: None,
         };
@@ -267,6 +391,7 @@ mod tests {
     fn a_full_list_ends_the_scan_where_the_next_one_goes_on() {
         let work = ScanWork {
             blob: &BLOB,
+            height: 0,
             target: target(12),
             stop: None,
         };
@@ -283,6 +408,7 @@ mod tests {
     fn a_scan_ends_at_the_last_nonce_of_a_header() {
         let work = ScanWork {
             blob: &BLOB,
+            height: 0,
             target: Target::MAX,
             stop: None,
         };
@@ -298,6 +424,7 @@ mod tests {
         let stop = AtomicBool::new(true);
         let work = ScanWork {
             blob: &BLOB,
+            height: 0,
             target: target(0),
             stop: Some(&stop),
         };
@@ -319,6 +446,7 @@ mod tests {
         for blob in [&[0; 79][..], &[0; 81], &[]] {
             let work = ScanWork {
                 blob,
+                height: 0,
                 target: Target::MAX,
                 stop: None,
             };

@@ -4,18 +4,22 @@
 
 pub mod algorithm;
 pub mod backend;
+pub mod memory;
 pub mod primitives;
 pub mod registry;
 #[cfg(feature = "scrypt")]
 pub mod scrypt;
+pub mod setup;
 pub mod sha256d;
 pub mod time;
 
 pub use algorithm::Algorithm;
 pub use backend::{
-    EpochInput, EpochKey, HashBackend, Hasher, Hit, Hits, MemoryPlan, NonceRange, PowHash, PowInput,
-    PrepareError, ScanWork,
+    EpochInput, EpochKey, HashBackend, Hasher, Hit, Hits, NonceRange, PerThread, PowHash, PowInput,
+    PrepareError, Prepared, ScanWork,
 };
+pub use memory::{MemoryReport, PagePolicy, Pages};
 pub use primitives::{CompactError, Difficulty, DifficultyError, Hash256, HexError, Target, U256, Work};
 pub use registry::Registry;
+pub use setup::{Alone, Crew, MemoryPlan, Setup};
 pub use time::{Monotonic, Now};

@@ -1,11 +1,14 @@
 //! Scrypt with N = 1024, r = 1, p = 1 over 80-byte headers (RFC 7914; Litecoin's proof of work).
 
+use std::sync::Arc;
+
 use scrypt::Params;
 
 use crate::Algorithm;
-use crate::backend::{EpochInput, EpochKey, HashBackend, Hasher, Hits, MemoryPlan, NonceRange};
-use crate::backend::{PowHash, PowInput, PrepareError, ScanWork};
+use crate::backend::{EpochKey, HashBackend, Hasher, Hits, NonceRange, PerThread, PowHash, PowInput};
+use crate::backend::{PrepareError, Prepared, ScanWork};
 use crate::primitives::Hash256;
+use crate::setup::{MemoryPlan, Setup};
 
 /// Scrypt with N = 1024, r = 1, p = 1 of `data`, which is password and salt at once.
 fn scrypt_1024_1_1(data: &[u8]) -> Hash256 {
@@ -13,6 +16,11 @@ fn scrypt_1024_1_1(data: &[u8]) -> Hash256 {
     let mut hash = [0; 32];
     scrypt::scrypt(data, data, &params, &mut hash).expect("32 bytes are an output length of scrypt");
     Hash256::from_le_bytes(hash)
+}
+
+/// The backends that this machine can run, in the expected order of speed.
+pub(crate) fn backends() -> Vec<Arc<dyn HashBackend>> {
+    vec![Arc::new(Scrypt)]
 }
 
 /// The algorithm's backend on the `scrypt` crate.
@@ -28,16 +36,12 @@ impl HashBackend for Scrypt {
         "scrypt"
     }
 
-    fn scan_len(&self) -> u64 {
+    fn scan_len(&self, _plan: MemoryPlan) -> u64 {
         64
     }
 
-    fn epoch(&self, _at: EpochInput) -> EpochKey {
-        EpochKey::default()
-    }
-
-    fn prepare(&self, _key: EpochKey, _memory: MemoryPlan) -> Result<Box<dyn Hasher>, PrepareError> {
-        Ok(Box::new(*self))
+    fn prepare(&self, _key: EpochKey, setup: &Setup<'_>) -> Result<Arc<dyn Prepared>, PrepareError> {
+        Ok(PerThread::shared(*self, setup.memory))
     }
 }
 

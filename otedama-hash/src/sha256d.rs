@@ -1,12 +1,15 @@
 //! Double SHA-256 over 80-byte headers.
 
+use std::sync::Arc;
+
 use sha2::block_api::compress256;
 use sha2::{Digest, Sha256};
 
 use crate::Algorithm;
-use crate::backend::{EpochInput, EpochKey, HEADER_LEN, HashBackend, Hasher, Hits, MemoryPlan, NonceRange};
-use crate::backend::{PowHash, PowInput, PrepareError, ScanWork, scan_headers};
+use crate::backend::{EpochKey, HEADER_LEN, HashBackend, Hasher, Hits, NonceRange, PerThread, PowHash};
+use crate::backend::{PowInput, PrepareError, Prepared, ScanWork, scan_headers};
 use crate::primitives::Hash256;
+use crate::setup::{MemoryPlan, Setup};
 
 /// The state in which SHA-256 starts (FIPS 180-4, section 5.3.3).
 const INITIAL_STATE: [u32; 8] = [
@@ -27,6 +30,11 @@ pub fn sha256d(data: &[u8]) -> Hash256 {
     Hash256::from_le_bytes(Sha256::digest(Sha256::digest(data)).into())
 }
 
+/// The backends that this machine can run, in the expected order of speed.
+pub(crate) fn backends() -> Vec<Arc<dyn HashBackend>> {
+    vec![Arc::new(Sha256d)]
+}
+
 /// The algorithm's backend on the `sha2` crate.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sha256d;
@@ -40,16 +48,12 @@ impl HashBackend for Sha256d {
         "sha2"
     }
 
-    fn scan_len(&self) -> u64 {
+    fn scan_len(&self, _plan: MemoryPlan) -> u64 {
         1 << 17
     }
 
-    fn epoch(&self, _at: EpochInput) -> EpochKey {
-        EpochKey::default()
-    }
-
-    fn prepare(&self, _key: EpochKey, _memory: MemoryPlan) -> Result<Box<dyn Hasher>, PrepareError> {
-        Ok(Box::new(*self))
+    fn prepare(&self, _key: EpochKey, setup: &Setup<'_>) -> Result<Arc<dyn Prepared>, PrepareError> {
+        Ok(PerThread::shared(*self, setup.memory))
     }
 }
 
@@ -134,25 +138,25 @@ mod tests {
             nonce in any::<u32>(),
         ) {
             let mut blob = [first.as_slice(), &second, &last].concat();
-            let work = ScanWork { blob: &blob, target: Target::MAX, stop: None };
+            let work = ScanWork { blob: &blob, height: 0, target: Target::MAX, stop: None };
             let mut hits = Hits::with_capacity(1);
             let range = u64::from(nonce)..u64::from(nonce) + 1;
             prop_assert_eq!(Sha256d.scan(&work, range, &mut hits), 1);
             blob[76..].copy_from_slice(&nonce.to_le_bytes());
             let mut out = [PowHash::default()];
-            Sha256d.hash_batch(&[PowInput { blob: &blob, nonce: 0 }], &mut out);
+            Sha256d.hash_batch(&[PowInput::of(&blob)], &mut out);
             prop_assert_eq!(hits.as_slice()[0].pow, out[0]);
             prop_assert_eq!(out[0].hash, sha256d(&blob));
         }
 
         #[test]
         fn blobs_of_any_length_are_safe(blob in prop::collection::vec(any::<u8>(), 0..200)) {
-            let work = ScanWork { blob: &blob, target: Target::MAX, stop: None };
+            let work = ScanWork { blob: &blob, height: 0, target: Target::MAX, stop: None };
             let mut hits = Hits::with_capacity(3);
             let expected = if blob.len() == HEADER_LEN { 3 } else { 0 };
             prop_assert_eq!(Sha256d.scan(&work, 0..10, &mut hits), expected);
             let mut out = [PowHash::default()];
-            Sha256d.hash_batch(&[PowInput { blob: &blob, nonce: 0 }], &mut out);
+            Sha256d.hash_batch(&[PowInput::of(&blob)], &mut out);
             prop_assert_eq!(out[0].hash, sha256d(&blob));
         }
     }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed test is what a panic means here")]
 
 use otedama_hash::{
-    Algorithm, EpochInput, Hash256, Hasher, Hits, MemoryPlan, PowHash, PowInput, Registry, ScanWork, Target,
+    Algorithm, EpochKey, Hash256, Hasher, Hits, PowHash, PowInput, Registry, ScanWork, Target,
 };
 
 struct Block {
@@ -46,9 +46,7 @@ const LITECOIN_GENESIS: Block = Block {
 fn hasher(algorithm: Algorithm) -> Box<dyn Hasher> {
     let registry = Registry::with_builtin();
     let backend = registry.get(algorithm).unwrap();
-    backend
-        .prepare(backend.epoch(EpochInput::default()), MemoryPlan::Light)
-        .unwrap()
+    backend.verifier(EpochKey::default()).unwrap()
 }
 
 /// Hashes the header, then finds its nonce again among `before` earlier and a few later ones.
@@ -62,7 +60,7 @@ fn check(block: &Block, before: u64) {
     let mut hasher = hasher(block.algorithm);
     let mut wrong = header.clone();
     wrong[79] ^= 1;
-    let inputs = [&header, &wrong, &header].map(|blob| PowInput { blob, nonce: 0 });
+    let inputs = [&header, &wrong, &header].map(|blob| PowInput::of(blob));
     let mut out = [PowHash::default(); 3];
     hasher.hash_batch(&inputs, &mut out);
     assert_eq!(out[0].hash, expected);
@@ -75,6 +73,7 @@ fn check(block: &Block, before: u64) {
     let mut hits = Hits::with_capacity(8);
     let work = ScanWork {
         blob: &wrong,
+        height: 0,
         target,
         stop: None,
     };

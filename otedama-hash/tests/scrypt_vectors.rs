@@ -16,7 +16,7 @@ fn agrees_with_the_recorded_hashes() {
         .iter()
         .map(|(header, _)| const_hex::decode(header).unwrap())
         .collect();
-    let inputs: Vec<_> = headers.iter().map(|blob| PowInput { blob, nonce: 0 }).collect();
+    let inputs: Vec<_> = headers.iter().map(|blob| PowInput::of(blob)).collect();
     let mut out = vec![PowHash::default(); inputs.len()];
     Scrypt.hash_batch(&inputs, &mut out);
     for ((header, hash), pow) in lines.iter().zip(&out) {

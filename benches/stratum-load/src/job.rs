@@ -156,6 +156,7 @@ impl Search {
         let mut hits = Hits::with_capacity(1);
         let end = (self.next_nonce + budget).min(1 << 32);
         let work = ScanWork {
+            height: 0,
             blob: &header[..],
             target: self.target,
             stop: None,
@@ -217,7 +218,7 @@ mod tests {
         let mut hasher = registry
             .get(Algorithm::SHA256D)
             .unwrap()
-            .prepare(<_>::default(), <_>::default())
+            .verifier(<_>::default())
             .unwrap();
         let target = Difficulty::new(1e-8)
             .unwrap()
@@ -249,7 +250,7 @@ mod tests {
         let mut hasher = registry
             .get(Algorithm::SHA256D)
             .unwrap()
-            .prepare(<_>::default(), <_>::default())
+            .verifier(<_>::default())
             .unwrap();
         let mut search = Search::new(Rc::new(genesis()), Target::MAX, 1, 4);
         search.next_nonce = 1 << 32;

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use mio::Events;
-use otedama_hash::{Algorithm, EpochKey, MemoryPlan, Registry};
+use otedama_hash::{Algorithm, EpochKey, Registry};
 
 use crate::cli::Options;
 use crate::fleet::{Clock, Fleet};
@@ -82,7 +82,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, RunError> {
     let backend = registry
         .by_name(&options.algorithm)
         .ok_or_else(|| RunError::Algorithm(options.algorithm.clone(), registry.names().join(", ")))?;
-    let hasher = backend.prepare(EpochKey::default(), MemoryPlan::Light)?;
+    let hasher = backend.verifier(EpochKey::default())?;
     let fits = process::raise_open_files(u64::from(options.connections));
     if fits < u64::from(options.connections) {
         return Err(RunError::OpenFiles {

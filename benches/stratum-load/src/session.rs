@@ -315,7 +315,7 @@ mod tests {
         let hasher = Registry::with_builtin()
             .get(Algorithm::SHA256D)
             .unwrap()
-            .prepare(<_>::default(), <_>::default())
+            .verifier(<_>::default())
             .unwrap();
         Searcher {
             hasher,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use otedama_chain::ChainSpec;
-use otedama_hash::{EpochKey, Hasher, MemoryPlan, Registry};
+use otedama_hash::{EpochKey, Hasher, Registry};
 use tracing::info;
 
 use super::chain::{Chain, ChainParts, store_name};
@@ -114,7 +114,7 @@ pub(super) fn hasher(spec: &ChainSpec) -> Result<Box<dyn Hasher>, StartError> {
         .get(algorithm)
         .ok_or_else(|| StartError::Algorithm(algorithm.name().to_owned()))?;
     backend
-        .prepare(EpochKey::default(), MemoryPlan::Light)
+        .verifier(EpochKey::default())
         .map_err(|error| StartError::Algorithm(format!("{}: {error}", algorithm.name())))
 }
 

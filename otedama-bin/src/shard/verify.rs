@@ -52,11 +52,12 @@ impl Verifier {
             let count = self.waiting.len().min(BATCH);
             let mut hashes = [PowHash::default(); BATCH];
             let batch = self.waiting.make_contiguous();
-            let mut inputs = [PowInput { blob: &[], nonce: 0 }; BATCH];
+            let mut inputs = [PowInput::of(&[]); BATCH];
             for (input, request) in inputs.iter_mut().zip(&batch[..count]) {
                 *input = PowInput {
                     blob: &request.blob,
                     nonce: request.nonce,
+                    height: request.epoch.height,
                 };
             }
             self.hasher.hash_batch(&inputs[..count], &mut hashes[..count]);

@@ -15,7 +15,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use otedama_bin::mine::{PoolAddress, PoolLogin};
-use otedama_hash::{Algorithm, Difficulty, EpochInput, MemoryPlan, PowHash, PowInput, Registry};
+use otedama_hash::{Algorithm, Difficulty, EpochKey, PowHash, PowInput, Registry};
 use serde_json::{Value, json};
 
 const EXTRANONCE1: [u8; 4] = [0xde, 0xad, 0xbe, 0xef];
@@ -318,17 +318,9 @@ fn try_check(params: &Value, mask: u32, script: &Script) -> Result<(), String> {
     header.extend(number(4)?.to_le_bytes());
     let registry = Registry::with_builtin();
     let backend = registry.get(script.algorithm).ok_or("no such algorithm")?;
-    let mut hasher = backend
-        .prepare(backend.epoch(EpochInput::default()), MemoryPlan::Light)
-        .map_err(|e| e.to_string())?;
+    let mut hasher = backend.verifier(EpochKey::default()).map_err(|e| e.to_string())?;
     let mut pow = [PowHash::default()];
-    hasher.hash_batch(
-        &[PowInput {
-            blob: &header,
-            nonce: 0,
-        }],
-        &mut pow,
-    );
+    hasher.hash_batch(&[PowInput::of(&header)], &mut pow);
     let target = Difficulty::new(script.difficulty)
         .unwrap()
         .to_target(script.algorithm.diff1());

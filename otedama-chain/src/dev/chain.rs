@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use otedama_hash::sha256d::sha256d;
-use otedama_hash::{EpochKey, Hash256, Hasher, MemoryPlan, PowHash, PowInput, Registry, Target, Work};
+use otedama_hash::{EpochKey, Hash256, Hasher, PowHash, PowInput, Registry, Target, Work};
 
 use super::mempool::{self, Pending};
 use super::retarget::{self, Past, WINDOW};
@@ -83,7 +83,7 @@ impl DevChain {
         let algorithm = config.spec.algorithm;
         let hasher = Registry::with_builtin()
             .get(algorithm)
-            .and_then(|backend| backend.prepare(EpochKey::default(), MemoryPlan::Light).ok())
+            .and_then(|backend| backend.verifier(EpochKey::default()).ok())
             .ok_or(DevConfigError::Algorithm(algorithm.name()))?;
         Self::with_hasher(config, hasher)
     }
@@ -173,13 +173,8 @@ impl DevChain {
             now_unix_s,
         };
         let mut pow = [PowHash::default()];
-        self.hasher.hash_batch(
-            &[PowInput {
-                blob: block.header_bytes,
-                nonce: 0,
-            }],
-            &mut pow,
-        );
+        self.hasher
+            .hash_batch(&[PowInput::of(block.header_bytes)], &mut pow);
         validate::header(&block.header, &pow[0].hash, &rules)?;
         let pending = self.pending(&prev_hash, mempool::COUNT_MAX);
         validate::body(self.config.spec, &block, height, &pending)?;

@@ -1,5 +1,7 @@
 //! The CPU as a mining device: threads that share one source of work.
 
+mod crew;
+pub mod memory;
 pub mod topology;
 mod worker;
 
@@ -9,10 +11,11 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::thread::{Builder, JoinHandle};
 
-use otedama_hash::{Algorithm, EpochInput, HashBackend, MemoryPlan};
+use otedama_hash::{Algorithm, EpochInput, HashBackend, MemoryPlan, Setup};
 
 use crate::driver::{Counters, Device, DeviceDriver, OpenError, Solution};
 use crate::job::{JobDescription, JobError};
+pub use crew::Threads;
 use worker::{Shared, Worker};
 
 /// Opens the CPU as one device.
@@ -63,7 +66,14 @@ impl CpuMiner {
         threads: NonZeroUsize,
         solutions: &SyncSender<Solution>,
     ) -> Result<Self, OpenError> {
-        let key = backend.epoch(EpochInput::default());
+        let key = backend.epoch(EpochInput::default())?;
+        let setup = Setup {
+            memory: MemoryPlan::Full,
+            limit_bytes: memory::available_bytes(),
+            crew: &Threads::new(threads),
+            ..Setup::default()
+        };
+        let prepared = backend.prepare(key, &setup)?;
         let shared = Arc::new(Shared::new(threads.get()));
         let mut miner = Self {
             algorithm: backend.algorithm(),
@@ -74,8 +84,8 @@ impl CpuMiner {
             let worker = Worker {
                 shared: Arc::clone(&miner.shared),
                 index,
-                hasher: backend.prepare(key, MemoryPlan::Full)?,
-                scan_len: backend.scan_len(),
+                hasher: prepared.hasher()?,
+                scan_len: backend.scan_len(prepared.plan()),
                 solutions: solutions.clone(),
             };
             // An error drops the miner, which ends the threads that have started.

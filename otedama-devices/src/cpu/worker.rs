@@ -176,6 +176,7 @@ impl Worker {
         let Assignment { job, unit, stop } = assignment;
         let work = ScanWork {
             blob: &unit.header,
+            height: 0,
             target: job.target,
             stop: Some(stop),
         };
@@ -214,13 +215,7 @@ fn confirm(hasher: &mut dyn Hasher, assignment: &Assignment, hit: &Hit) -> Optio
     let mut header = unit.header;
     header[NONCE_OFFSET..].copy_from_slice(&nonce.to_le_bytes());
     let mut pow = [PowHash::default()];
-    hasher.hash_batch(
-        &[PowInput {
-            blob: &header,
-            nonce: hit.nonce,
-        }],
-        &mut pow,
-    );
+    hasher.hash_batch(&[PowInput::of(&header)], &mut pow);
     let [pow] = pow;
     job.target.is_met_by(&pow.hash).then(|| Solution {
         job: Arc::clone(job),

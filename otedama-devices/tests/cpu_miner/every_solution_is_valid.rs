@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use otedama_devices::{CpuMiner, Device, Solution};
-use otedama_hash::{Algorithm, EpochInput, HashBackend, MemoryPlan, PowHash, PowInput, Registry, Target};
+use otedama_hash::{Algorithm, EpochKey, HashBackend, PowHash, PowInput, Registry, Target};
 use std::sync::mpsc::Receiver;
 
 use crate::{HANGS, header_of, job, one_in, start};
@@ -18,22 +18,14 @@ fn mine(algorithm: Algorithm, target: Target, count: usize) {
 }
 
 fn check(backend: &dyn HashBackend, miner: &mut CpuMiner, solutions: &Receiver<Solution>, count: usize) {
-    let mut hasher = backend
-        .prepare(backend.epoch(EpochInput::default()), MemoryPlan::Light)
-        .unwrap();
+    let mut hasher = backend.verifier(EpochKey::default()).unwrap();
     let mut seen = BTreeSet::new();
     for _ in 0..count {
         let solution = solutions.recv_timeout(HANGS).unwrap();
         let header = header_of(&solution);
         assert_eq!(header.len(), 80);
         let mut pow = [PowHash::default()];
-        hasher.hash_batch(
-            &[PowInput {
-                blob: &header,
-                nonce: 0,
-            }],
-            &mut pow,
-        );
+        hasher.hash_batch(&[PowInput::of(&header)], &mut pow);
         assert_eq!(pow[0], solution.pow);
         assert!(solution.job.target.is_met_by(&solution.pow.hash));
         assert_eq!(solution.ntime, solution.job.ntime);

@@ -8,8 +8,8 @@ use std::sync::mpsc::sync_channel;
 use otedama_devices::{CpuMiner, Device, OpenError};
 use otedama_hash::sha256d::{Sha256d, sha256d};
 use otedama_hash::{
-    Algorithm, EpochInput, EpochKey, HashBackend, Hasher, Hit, Hits, MemoryPlan, NonceRange, PowHash,
-    PowInput, PrepareError, ScanWork,
+    Algorithm, EpochKey, HashBackend, Hasher, Hit, Hits, MemoryPlan, MemoryReport, NonceRange, PowHash,
+    PowInput, PrepareError, Prepared, ScanWork, Setup,
 };
 
 use crate::{HANGS, header_of, job, one_in, start, wait_until};
@@ -53,18 +53,34 @@ impl HashBackend for Faulty {
         "faulty"
     }
 
-    fn epoch(&self, _at: EpochInput) -> EpochKey {
-        EpochKey::default()
+    fn scan_len(&self, _plan: MemoryPlan) -> u64 {
+        16
     }
 
-    fn prepare(&self, _key: EpochKey, _memory: MemoryPlan) -> Result<Box<dyn Hasher>, PrepareError> {
+    fn prepare(&self, _key: EpochKey, _setup: &Setup<'_>) -> Result<Arc<dyn Prepared>, PrepareError> {
+        Ok(Arc::new(self.clone()))
+    }
+}
+
+impl Prepared for Faulty {
+    fn hasher(&self) -> Result<Box<dyn Hasher>, PrepareError> {
         if self.prepared.fetch_add(1, Ordering::Relaxed) >= 2 && self.fault == Fault::OutOfMemory {
             return Err(PrepareError::OutOfMemory {
                 algorithm: self.algorithm(),
+                plan: MemoryPlan::Full,
                 needed_bytes: 1 << 60,
+                limit_bytes: None,
             });
         }
         Ok(Box::new(self.clone()))
+    }
+
+    fn plan(&self) -> MemoryPlan {
+        MemoryPlan::Full
+    }
+
+    fn memory(&self) -> MemoryReport {
+        MemoryReport::NONE
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use otedama_devices::{CpuDriver, Device, DeviceDriver, JobDescription};
 use otedama_hash::{
-    Algorithm, EpochInput, EpochKey, HashBackend, Hasher, Hits, MemoryPlan, NonceRange, PowHash, PowInput,
-    PrepareError, ScanWork, Target,
+    Algorithm, EpochKey, HashBackend, Hasher, Hits, MemoryPlan, NonceRange, PerThread, PowHash, PowInput,
+    PrepareError, Prepared, ScanWork, Setup, Target,
 };
 use std::num::NonZeroUsize;
 use std::sync::mpsc::sync_channel;
@@ -28,16 +28,12 @@ impl HashBackend for Recorder {
         "recorder"
     }
 
-    fn scan_len(&self) -> u64 {
+    fn scan_len(&self, _plan: MemoryPlan) -> u64 {
         (1 << 30) + 12_345
     }
 
-    fn epoch(&self, _at: EpochInput) -> EpochKey {
-        EpochKey::default()
-    }
-
-    fn prepare(&self, _key: EpochKey, _memory: MemoryPlan) -> Result<Box<dyn Hasher>, PrepareError> {
-        Ok(Box::new(self.clone()))
+    fn prepare(&self, _key: EpochKey, setup: &Setup<'_>) -> Result<Arc<dyn Prepared>, PrepareError> {
+        Ok(PerThread::shared(self.clone(), setup.memory))
     }
 }
 

@@ -21,6 +21,12 @@ impl Hash256 {
         Self(bytes)
     }
 
+    /// From the bytes of a hash that reads as a big-endian number, as Ethash and KawPow compare it.
+    pub const fn from_be_bytes(mut bytes: [u8; 32]) -> Self {
+        bytes.reverse();
+        Self(bytes)
+    }
+
     /// The bytes as the hash function wrote them.
     pub const fn to_le_bytes(self) -> [u8; 32] {
         self.0
