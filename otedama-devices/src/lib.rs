@@ -7,10 +7,12 @@
 
 pub mod cpu;
 pub mod driver;
+pub mod epochs;
 pub mod job;
 pub mod scheduler;
 
 pub use cpu::{CpuDriver, CpuMiner};
 pub use driver::{Counters, Device, DeviceDriver, OpenError, Solution};
+pub use epochs::{EpochOptions, EpochState, Epochs};
 pub use job::{Extranonce2, JobDescription, JobError, MAX_EXTRANONCE2_LEN};
 pub use scheduler::{WorkSource, WorkUnit};

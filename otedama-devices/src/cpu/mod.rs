@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::thread::{Builder, JoinHandle};
 
-use otedama_hash::{Algorithm, EpochInput, HashBackend, MemoryPlan, Setup};
+use otedama_hash::{Algorithm, EpochInput, HashBackend, MemoryPlan, PrepareError, Setup};
 
 use crate::driver::{Counters, Device, DeviceDriver, OpenError, Solution};
 use crate::job::{JobDescription, JobError};
@@ -73,7 +73,14 @@ impl CpuMiner {
             crew: &Threads::new(threads),
             ..Setup::default()
         };
-        let prepared = backend.prepare(key, &setup)?;
+        let prepared = match backend.prepare(key, &setup) {
+            // Slow is better than not at all.
+            Err(PrepareError::OutOfMemory { .. }) => {
+                let memory = MemoryPlan::Light;
+                backend.prepare(key, &Setup { memory, ..setup })?
+            }
+            prepared => prepared?,
+        };
         let shared = Arc::new(Shared::new(threads.get()));
         let mut miner = Self {
             algorithm: backend.algorithm(),
