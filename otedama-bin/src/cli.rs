@@ -32,6 +32,8 @@ enum Command {
     Status(commands::status::StatusArgs),
     /// Compute or verify one proof of work.
     Hash(commands::hash::HashArgs),
+    /// Measure how fast this machine hashes, backend by backend.
+    Bench(commands::bench::BenchArgs),
     /// Check or show a config.
     Config(commands::config::ConfigArgs),
     /// Print the version and what this build carries.
@@ -71,6 +73,7 @@ fn run(command: Command) -> Outcome {
         Command::Mine(args) => commands::mine::run(&args),
         Command::Status(args) => commands::status::run(&args),
         Command::Hash(args) => commands::hash::run(&args),
+        Command::Bench(args) => commands::bench::run(&args),
         Command::Config(args) => commands::config::run(&args),
         Command::Version => commands::version::run(),
     }

@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods, reason = "clocks and threads belong here")]
 
 pub mod api;
+pub mod bench;
 pub mod cli;
 pub mod commands;
 pub mod config;

@@ -21,6 +21,7 @@ fn engine(pools: Vec<PoolLogin>) -> (Engine, tokio::sync::mpsc::Receiver<Event>)
     };
     let (sender, events) = tokio::sync::mpsc::channel(100_000);
     let config = MineConfig {
+        backend: None,
         threads: 1,
         timing,
         ..MineConfig::new(pools)

@@ -15,6 +15,7 @@ fn engine(pool: &ScriptedPool) -> (Engine, tokio::sync::mpsc::Receiver<Event>) {
         ..Timing::default()
     };
     let config = MineConfig {
+        backend: None,
         threads: 1,
         timing,
         ..MineConfig::new(vec![pool.login()])

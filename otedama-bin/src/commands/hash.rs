@@ -31,6 +31,9 @@ pub struct HashArgs {
     /// The 32-byte seed hash of the epoch, in hexadecimal (randomx; ethash and etchash without --height).
     #[arg(long, value_name = "HEX")]
     seed: Option<String>,
+    /// Use this backend, such as avx512 or soft.
+    #[arg(long)]
+    backend: Option<String>,
     /// Verify against this difficulty.
     #[arg(long, value_name = "D", group = "goal")]
     difficulty: Option<f64>,
@@ -64,14 +67,18 @@ struct Answer {
 /// When an argument is not what it should be, or the hash does not meet the target.
 pub fn run(args: &HashArgs) -> Outcome {
     let registry = Registry::with_builtin();
-    let backend = registry.by_name(&args.algorithm.to_lowercase()).ok_or_else(|| {
+    let algorithm = super::algorithm(&registry, &args.algorithm)?;
+    let backend = match &args.backend {
+        Some(name) => registry.find(algorithm, name),
+        None => registry.get(algorithm),
+    };
+    let backend = backend.ok_or_else(|| {
+        let names: Vec<_> = registry.of(algorithm).map(|backend| backend.name()).collect();
         Failure::usage(format!(
-            "--algorithm: \"{}\" is not in this build; allowed: {}",
-            args.algorithm,
-            registry.names().join(", ")
+            "--backend: does not run here; allowed: {}",
+            names.join(", ")
         ))
     })?;
-    let algorithm = backend.algorithm();
     let shape = Shape::of(algorithm);
     let header = header(&args.header, shape)?;
     let nonce = nonce(args.nonce.as_deref(), algorithm, shape)?;

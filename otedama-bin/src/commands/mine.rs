@@ -43,6 +43,9 @@ pub struct MineArgs {
     /// Mining threads; 0 is one per core.
     #[arg(short = 't', long, default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=1024))]
     threads: u16,
+    /// Use this backend, such as avx512 or soft, instead of the fastest.
+    #[arg(long, value_name = "NAME")]
+    backend: Option<String>,
     /// Leave the cores to whatever else wants them.
     #[arg(long)]
     low_priority: bool,
@@ -100,6 +103,7 @@ pub fn run(args: &MineArgs) -> Outcome {
 fn measure(args: &MineArgs) -> Outcome {
     let result = benchmark(
         args.algorithm.to_hash(),
+        args.backend.as_deref(),
         usize::from(args.threads),
         Duration::from_secs(args.seconds),
     )?;
@@ -145,6 +149,7 @@ fn config(args: &MineArgs) -> Result<MineConfig, Failure> {
     }
     Ok(MineConfig {
         algorithm: args.algorithm.to_hash(),
+        backend: args.backend.clone(),
         threads: usize::from(args.threads),
         priority: if args.low_priority {
             Priority::Low

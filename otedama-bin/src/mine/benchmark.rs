@@ -9,7 +9,7 @@ use otedama_devices::{Device, JobDescription};
 use otedama_hash::{Algorithm, Hash256, Registry, Target, U256};
 
 use super::EngineError;
-use super::engine::threads;
+use super::engine::{choose, threads};
 
 /// Hashes are counted in steps; before this they say nothing.
 const WARM_UP: Duration = Duration::from_millis(200);
@@ -41,11 +41,14 @@ impl Benchmark {
 ///
 /// # Errors
 /// When the CPU cannot be made ready for the algorithm.
-pub fn benchmark(algorithm: Algorithm, wanted: usize, duration: Duration) -> Result<Benchmark, EngineError> {
+pub fn benchmark(
+    algorithm: Algorithm,
+    backend: Option<&str>,
+    wanted: usize,
+    duration: Duration,
+) -> Result<Benchmark, EngineError> {
     let registry = Registry::with_builtin();
-    let backend = registry
-        .get(algorithm)
-        .ok_or(EngineError::NoAlgorithm(algorithm.name()))?;
+    let backend = choose(&registry, algorithm, backend)?;
     let count = threads(wanted);
     // The target is met by one hash in 2^256, so nothing ever arrives here.
     let (solutions, _none) = sync_channel(1);

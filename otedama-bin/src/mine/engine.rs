@@ -4,10 +4,11 @@ use std::num::NonZeroUsize;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use otedama_devices::cpu::{CpuMiner, topology};
 use otedama_devices::{JobError, OpenError, Solution};
-use otedama_hash::Registry;
+use otedama_hash::{Algorithm, HashBackend, Registry};
 use tokio::sync::{mpsc, watch};
 
 use super::miner::Miner;
@@ -37,6 +38,9 @@ pub enum EngineError {
     /// The build lacks the algorithm.
     #[error("the algorithm {0} is not in this build")]
     NoAlgorithm(&'static str),
+    /// The machine or the build lacks the backend that was asked for.
+    #[error("the backend {0} of {1} does not run here; allowed: {2}")]
+    NoBackend(String, &'static str, String),
     /// The CPU can't be made ready.
     #[error(transparent)]
     Device(#[from] OpenError),
@@ -132,9 +136,7 @@ fn prepare(
         lower_priority();
     }
     let registry = Registry::with_builtin();
-    let backend = registry
-        .get(config.algorithm)
-        .ok_or(EngineError::NoAlgorithm(config.algorithm.name()))?;
+    let backend = choose(&registry, config.algorithm, config.backend.as_deref())?;
     let (to_forwarder, from_devices) = sync_channel::<Solution>(MAX_SOLUTIONS);
     let device = CpuMiner::start(backend.as_ref(), threads(config.threads), &to_forwarder)?;
     let (forward, solutions) = mpsc::channel(MAX_SOLUTIONS);
@@ -153,6 +155,28 @@ fn prepare(
         .build()?;
     lock(&stats).threads = device.running_threads();
     Ok((runtime, Miner::new(config, device, solutions, events, stats)))
+}
+
+/// The backend with the name `wanted`, or the fastest on this machine.
+pub(super) fn choose<'a>(
+    registry: &'a Registry,
+    algorithm: Algorithm,
+    wanted: Option<&str>,
+) -> Result<&'a Arc<dyn HashBackend>, EngineError> {
+    let no_algorithm = EngineError::NoAlgorithm(algorithm.name());
+    match wanted {
+        None => registry.fastest(algorithm, &mut clock()).ok_or(no_algorithm),
+        Some(name) => registry.find(algorithm, name).ok_or_else(|| {
+            let names: Vec<_> = registry.of(algorithm).map(|backend| backend.name()).collect();
+            EngineError::NoBackend(name.to_owned(), algorithm.name(), names.join(", "))
+        }),
+    }
+}
+
+/// Time since it was made, for the race of backends.
+pub(crate) fn clock() -> impl FnMut() -> Duration {
+    let start = Instant::now();
+    move || start.elapsed()
 }
 
 /// The number of mining threads that `wanted` stands for.

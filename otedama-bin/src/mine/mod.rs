@@ -22,6 +22,7 @@ use otedama_hash::{Algorithm, Difficulty};
 
 pub use address::{AddressError, PoolAddress};
 pub use benchmark::{Benchmark, benchmark};
+pub(crate) use engine::clock as race_clock;
 pub use engine::{Engine, EngineError};
 pub use event::Event;
 pub use rate::{Rates, hashrate_text};
@@ -47,6 +48,8 @@ pub struct MineConfig {
     pub pools: Vec<PoolLogin>,
     /// Proof of work.
     pub algorithm: Algorithm,
+    /// Name of the backend; the fastest without one.
+    pub backend: Option<String>,
     /// Mining threads; 0 is one per core.
     pub threads: usize,
     /// Scheduling priority of the mining threads.
@@ -65,6 +68,7 @@ impl MineConfig {
         Self {
             pools,
             algorithm: Algorithm::SHA256D,
+            backend: None,
             threads: 0,
             priority: Priority::Normal,
             suggest_difficulty: None,

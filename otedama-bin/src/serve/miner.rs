@@ -48,6 +48,7 @@ pub fn start(config: &Config, chains: &[Chain], stratum: &[SocketAddr]) -> Optio
     };
     let mine = MineConfig {
         algorithm,
+        backend: None,
         threads: config.mining.cpu.threads,
         priority: config.mining.cpu.priority,
         timing: Timing {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use otedama_chain::ChainSpec;
-use otedama_hash::{EpochKey, Hasher, Registry};
+use otedama_hash::{EpochKey, Registry, Setup};
 use tracing::info;
 
 use super::chain::{Chain, ChainParts, store_name};
@@ -106,15 +106,15 @@ fn rewards(
     Ok(rewards.map_err(|error| StartError::PayoutAddress { chain: name, error })?)
 }
 
-/// What verifies shares.
-pub(super) fn hasher(spec: &ChainSpec) -> Result<Box<dyn Hasher>, StartError> {
+/// What verifies shares, on the fastest backend of this machine.
+pub(super) fn verifier(spec: &ChainSpec) -> Result<Arc<dyn otedama_hash::Prepared>, StartError> {
     let algorithm = spec.algorithm;
     let registry = Registry::with_builtin();
     let backend = registry
-        .get(algorithm)
+        .fastest(algorithm, &mut crate::mine::race_clock())
         .ok_or_else(|| StartError::Algorithm(algorithm.name().to_owned()))?;
     backend
-        .verifier(EpochKey::default())
+        .prepare(EpochKey::default(), &Setup::default())
         .map_err(|error| StartError::Algorithm(format!("{}: {error}", algorithm.name())))
 }
 

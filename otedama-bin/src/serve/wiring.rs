@@ -25,7 +25,7 @@ use super::chain::Chain;
 use super::clock::Clock;
 use super::faults::Faults;
 use super::persistence::Persistence;
-use super::prepare::{Prepared, followed, hasher, prepare, read_back, rejected};
+use super::prepare::{Prepared, followed, prepare, read_back, rejected, verifier};
 use super::shutdown::Signals;
 use super::startup::{self, Sockets};
 use super::{limits, miner, settings, shutdown};
@@ -309,6 +309,7 @@ fn start_shards(
         chain,
     } = prepared;
     let (candidates, confirmations) = follow_blocks(shared, &chain);
+    let verifier = verifier(spec)?;
     for (index, (seat, run)) in seats.into_iter().zip(runs).enumerate() {
         let (seed, family) = (startup::random_seed()?, Arc::clone(&chain.nodes.family));
         let mut pool = Pool::new(settings::pool(shared.config, &config), spec, family, seed);
@@ -324,7 +325,7 @@ fn start_shards(
         let parts = ShardParts {
             name: format!("{}-{index}", spec.symbol.to_lowercase()),
             pool,
-            hasher: hasher(spec)?,
+            hasher: verifier.hasher()?,
             links,
             tls: tls.cloned(),
             clock: shared.clock,

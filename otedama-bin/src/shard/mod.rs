@@ -12,6 +12,8 @@ mod stopping;
 pub mod tls;
 mod verify;
 
+pub(crate) use verify::BATCH as VERIFY_BATCH;
+
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};

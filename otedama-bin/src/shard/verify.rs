@@ -8,8 +8,8 @@ use otedama_pool::{Ticket, VerifyRequest};
 
 use crate::serve::clock::Clock;
 
-/// Proofs hashed together.
-const BATCH: usize = 16;
+/// Proofs hashed together: enough to fill every backend's lanes.
+pub(crate) const BATCH: usize = 32;
 
 /// Time that one turn spends on hashing.
 const TURN: Duration = Duration::from_millis(4);
