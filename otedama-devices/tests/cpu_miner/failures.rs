@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 
 use otedama_devices::{CpuMiner, Device, OpenError};
-use otedama_hash::sha256d::{Sha256d, sha256d};
+use otedama_hash::sha256d::{Soft, sha256d};
 use otedama_hash::{
     Algorithm, EpochKey, HashBackend, Hasher, Hit, Hits, MemoryPlan, MemoryReport, NonceRange, PowHash,
     PowInput, PrepareError, Prepared, ScanWork, Setup,
@@ -86,14 +86,14 @@ impl Prepared for Faulty {
 
 impl Hasher for Faulty {
     fn hash_batch(&mut self, inputs: &[PowInput<'_>], out: &mut [PowHash]) {
-        Sha256d.hash_batch(inputs, out);
+        Soft.hash_batch(inputs, out);
     }
 
     fn scan(&mut self, work: &ScanWork<'_>, nonces: NonceRange, hits: &mut Hits) -> u64 {
         assert!(self.fault != Fault::Panic, "a hasher that panics on purpose");
         self.scans += 1;
         let nonce = match self.fault {
-            _ if self.scans.is_multiple_of(2) => return Sha256d.scan(work, nonces, hits),
+            _ if self.scans.is_multiple_of(2) => return Soft.scan(work, nonces, hits),
             Fault::OutsideNonce => u64::from(u32::MAX) + 1 + nonces.start,
             _ => nonces.start,
         };

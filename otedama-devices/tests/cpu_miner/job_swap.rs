@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use otedama_devices::{Device, JobDescription, JobError};
 use otedama_hash::scrypt::Scrypt;
-use otedama_hash::sha256d::Sha256d;
+use otedama_hash::sha256d::Soft;
 use otedama_hash::{HashBackend, Target};
 
 use crate::{HANGS, job, one_in, start};
@@ -27,12 +27,12 @@ fn swap(backend: &dyn HashBackend, target: Target, swaps: u64) {
 
 #[test]
 fn no_solution_of_an_old_sha256d_job() {
-    swap(&Sha256d, one_in(300), 500);
+    swap(&Soft, one_in(300), 500);
 }
 
 #[test]
 fn no_solution_of_an_old_job_while_every_hash_is_one() {
-    swap(&Sha256d, Target::MAX, 500);
+    swap(&Soft, Target::MAX, 500);
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn no_solution_of_an_old_scrypt_job() {
 
 #[test]
 fn nothing_comes_after_clear() {
-    let (mut miner, solutions) = start(&Sha256d, 3, CAPACITY);
+    let (mut miner, solutions) = start(&Soft, 3, CAPACITY);
     for id in 1..=200 {
         miner.set_job(job(id, one_in(100))).unwrap();
         assert_eq!(solutions.recv_timeout(HANGS).unwrap().job.id, id);
@@ -60,7 +60,7 @@ fn nothing_comes_after_clear() {
 
 #[test]
 fn a_job_that_comes_back_goes_on_where_it_was() {
-    let (mut miner, solutions) = start(&Sha256d, 2, CAPACITY);
+    let (mut miner, solutions) = start(&Soft, 2, CAPACITY);
     let mut last = None;
     for round in 0..50 {
         // Another id and target, the same headers.
@@ -85,7 +85,7 @@ fn a_job_that_comes_back_goes_on_where_it_was() {
 
 #[test]
 fn a_refused_job_leaves_the_miner_with_the_old_one() {
-    let (mut miner, solutions) = start(&Sha256d, 2, CAPACITY);
+    let (mut miner, solutions) = start(&Soft, 2, CAPACITY);
     let bad = Arc::new(JobDescription {
         extranonce2_len: 17,
         ..(*job(2, Target::MAX)).clone()
