@@ -4,6 +4,7 @@
 
 pub mod algorithm;
 pub mod backend;
+pub mod ethash;
 pub mod memory;
 pub mod primitives;
 pub mod registry;

@@ -28,6 +28,7 @@ impl Registry {
         add(crate::sha256d::backends());
         #[cfg(feature = "scrypt")]
         add(crate::scrypt::backends());
+        add(crate::ethash::backends());
         registry
     }
 
