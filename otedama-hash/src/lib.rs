@@ -5,6 +5,7 @@
 pub mod algorithm;
 pub mod backend;
 pub mod ethash;
+mod kawpow;
 pub mod memory;
 pub mod primitives;
 pub mod registry;

@@ -29,6 +29,7 @@ impl Registry {
         #[cfg(feature = "scrypt")]
         add(crate::scrypt::backends());
         add(crate::ethash::backends());
+        add(crate::kawpow::backends());
         registry
     }
 
