@@ -7,6 +7,9 @@ PREFIX ?= /usr/local
 # Where rustup puts cargo, for a shell that was started before it did.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
+# RandomX where it can be built, which is asked after `setup`; `make RANDOMX=no` leaves it out.
+export RANDOMX ?= auto
+FEATURES = $$(scripts/features.sh)
 WASM = wasm32-unknown-unknown
 # Crates in which no I/O may hide; what else proves it is that they build for a machine that has none.
 WASM_CRATES = otedama-hash otedama-stratum otedama-chain otedama-rewards otedama-pool
@@ -19,10 +22,10 @@ setup:
 
 # Optimised, but linked in seconds; `make build` makes the smaller and faster release.
 run: setup
-	$(CARGO) run --profile fast -p otedama-bin --bin otedama -- serve $(ARGS)
+	$(CARGO) run --profile fast -p otedama-bin --bin otedama $(FEATURES) -- serve $(ARGS)
 
 build: setup
-	$(CARGO) build --release -p otedama-bin --bin otedama
+	$(CARGO) build --release -p otedama-bin --bin otedama $(FEATURES)
 	@echo "built $(TARGET_DIR)/release/otedama"
 
 install: build
@@ -32,9 +35,10 @@ install: build
 test: setup
 	@scripts/nodes.sh
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
-		set -x; $(CARGO) nextest run --workspace --no-fail-fast && $(CARGO) test --workspace --doc; \
+		set -x; $(CARGO) nextest run --workspace $(FEATURES) --no-fail-fast && \
+		$(CARGO) test --workspace $(FEATURES) --doc; \
 	else \
-		set -x; $(CARGO) test --workspace --no-fail-fast; \
+		set -x; $(CARGO) test --workspace $(FEATURES) --no-fail-fast; \
 	fi
 
 bench: setup
@@ -49,10 +53,10 @@ lint-format:
 	$(CARGO) fmt --all --check
 
 lint-clippy:
-	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --workspace $(FEATURES) --all-targets -- -D warnings
 
 lint-docs:
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace $(FEATURES) --no-deps
 
 lint-licences:
 	@if $(CARGO) deny --version >/dev/null 2>&1; then \

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Makes sure that this machine can build Otedama: Rust (cargo), a C compiler and make. Installs what is missing where it
-# can: by apt on Debian and Ubuntu (as root, or with sudo that asks for no password), by brew on macOS. Elsewhere it
-# says exactly what to install. Says nothing and takes no time when everything is there.
+# Makes sure that this machine can build Otedama: Rust (cargo), a C compiler and make, and for RandomX cmake and a C++
+# compiler. Installs what is missing where it can: by apt on Debian and Ubuntu (as root, or with sudo that asks for no
+# password), by brew on macOS. Elsewhere it says exactly what to install; without cmake or a C++ compiler the build goes
+# on and leaves RandomX out. Says nothing and takes no time when everything is there.
 set -euo pipefail
 
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -29,6 +30,13 @@ missing_tools() {
     has_rust || echo rust
 }
 
+# What RandomX needs besides, unless it is not wanted.
+missing_for_randomx() {
+    [ "${RANDOMX:-auto}" != no ] || return 0
+    command -v cmake >/dev/null || echo cmake
+    command -v "${CXX:-c++}" >/dev/null || echo c++
+}
+
 # as_root COMMAND...
 as_root() {
     if [ "$(id -u)" = 0 ]; then
@@ -44,6 +52,8 @@ apt_package() {
     case $1 in
     make) echo make ;;
     cc) echo "gcc libc6-dev" ;;
+    c++) echo g++ ;;
+    cmake) echo cmake ;;
     rust) echo rustup ;;
     esac
 }
@@ -64,8 +74,8 @@ install_with_apt() {
 install_with_brew() {
     local tool
     for tool in "$@"; do
-        # The C compiler is Apple's own and not in brew.
-        [ "$tool" = cc ] || brew install "$tool"
+        # The compilers are Apple's own and not in brew.
+        [ "$tool" = cc ] || [ "$tool" = c++ ] || brew install "$tool"
     done
 }
 
@@ -102,10 +112,15 @@ check_rust_version() {
 }
 
 # shellcheck disable=SC2046 # one word per tool is what is meant
-set -- $(missing_tools)
+set -- $(missing_tools) $(missing_for_randomx)
 [ $# = 0 ] || install_missing "$@" || true # what is still missing is said below
 # shellcheck disable=SC2046
 set -- $(missing_tools)
 [ $# = 0 ] || explain "$@"
+# shellcheck disable=SC2046
+set -- $(missing_for_randomx)
+[ $# = 0 ] || say "this machine lacks: $*. RandomX is left out of the build; to have it, install cmake and a C++ compiler" \
+    "(Debian, Ubuntu: apt-get install cmake g++; Fedora: dnf install cmake gcc-c++; Alpine: apk add cmake g++;" \
+    "macOS: brew install cmake)"
 has_rust
 check_rust_version

@@ -8,6 +8,8 @@ pub mod ethash;
 mod kawpow;
 pub mod memory;
 pub mod primitives;
+#[cfg(feature = "randomx")]
+mod randomx;
 pub mod registry;
 #[cfg(feature = "scrypt")]
 pub mod scrypt;

@@ -30,6 +30,8 @@ impl Registry {
         add(crate::scrypt::backends());
         add(crate::ethash::backends());
         add(crate::kawpow::backends());
+        #[cfg(feature = "randomx")]
+        add(crate::randomx::backends());
         registry
     }
 

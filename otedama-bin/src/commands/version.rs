@@ -14,6 +14,12 @@ pub fn run() -> Outcome {
     let mut out = io::stdout().lock();
     writeln!(out, "otedama {}", env!("CARGO_PKG_VERSION"))?;
     writeln!(out, "algorithms: {}", Registry::with_builtin().names().join(", "))?;
+    if cfg!(not(feature = "randomx")) {
+        writeln!(
+            out,
+            "left out: randomx (`make build` has it where cmake is installed)"
+        )?;
+    }
     let mut coins: Vec<&str> = otedama_chain::coins::all()
         .iter()
         .map(|spec| spec.symbol)
