@@ -3,7 +3,7 @@
 use core::fmt;
 use core::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use crate::Algorithm;
 use crate::memory::MemoryReport;
@@ -239,7 +239,7 @@ pub trait HashBackend: Send + Sync {
     }
 }
 
-impl fmt::Debug for dyn HashBackend {
+impl fmt::Debug for dyn HashBackend + '_ {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.algorithm(), self.name())
     }
@@ -260,7 +260,7 @@ pub trait Prepared: Send + Sync {
     fn memory(&self) -> MemoryReport;
 }
 
-impl fmt::Debug for dyn Prepared {
+impl fmt::Debug for dyn Prepared + '_ {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}: {:?}", self.plan(), self.memory())
     }
@@ -308,150 +308,4 @@ pub trait Hasher: Send {
     ///
     /// A blob of the wrong length yields no hashes.
     fn scan(&mut self, work: &ScanWork<'_>, nonces: NonceRange, hits: &mut Hits) -> u64;
-}
-
-/// Scans the nonces of an 80-byte header in order with `hash`, as [`Hasher::scan`] describes it.
-///
-/// `stop` is looked at before the first hash and then after every `stop_interval` hashes.
-pub(crate) fn scan_headers(
-    work: &ScanWork<'_>,
-    nonces: NonceRange,
-    hits: &mut Hits,
-    stop_interval: u64,
-    mut hash: impl FnMut(&[u8; HEADER_LEN]) -> Hash256,
-) -> u64 {
-    let Ok(mut header) = <[u8; HEADER_LEN]>::try_from(work.blob) else {
-        return 0;
-    };
-    if hits.is_full() {
-        return 0;
-    }
-    let end = nonces.end.min(1 << 32);
-    let mut done = 0;
-    for nonce in nonces.start..end {
-        if done % stop_interval == 0 && work.stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
-            break;
-        }
-        header[NONCE_OFFSET..].copy_from_slice(&(nonce as u32).to_le_bytes());
-        let hash = hash(&header);
-        done += 1;
-        if work.target.is_met_by(&hash)
-            && !hits.push(Hit {
-                nonce,
-                pow: PowHash { hash, mix: None },
-            })
-        {
-            break;
-        }
-    }
-    done
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const BLOB: [u8; HEADER_LEN] = [7; HEADER_LEN];
-
-    /// A hash that is the nonce itself, so that a target of `n` is met by the nonces up to `n`.
-    fn nonce_as_hash(header: &[u8; HEADER_LEN]) -> Hash256 {
-        assert_eq!(header[..NONCE_OFFSET], BLOB[..NONCE_OFFSET]);
-        let mut bytes = [0; 32];
-        bytes[..4].copy_from_slice(&header[NONCE_OFFSET..]);
-        Hash256::from_le_bytes(bytes)
-    }
-
-    fn target(limit: u64) -> Target {
-        Target::from_u256(crate::U256::from(limit))
-    }
-
-    fn scan(work: &ScanWork<'_>, nonces: NonceRange, hits: &mut Hits) -> u64 {
-        scan_headers(work, nonces, hits, 4, nonce_as_hash)
-    }
-
-    fn nonces(hits: &Hits) -> Vec<u64> {
-        hits.as_slice().iter().map(|hit| hit.nonce).collect()
-    }
-
-    #[test]
-    fn a_scan_covers_its_range_in_order() {
-        let work = ScanWork {
-            blob: &BLOB,
-            height: 0,
-            target: target(12),
-            stop: None,
-        };
-        let mut hits = Hits::with_capacity(100);
-        assert_eq!(scan(&work, 10..20, &mut hits), 10);
-        assert_eq!(nonces(&hits), [10, 11, 12]);
-        assert_eq!(scan(&work, 5..5, &mut hits), 0);
-    }
-
-    #[test]
-    fn a_full_list_ends_the_scan_where_the_next_one_goes_on() {
-        let work = ScanWork {
-            blob: &BLOB,
-            height: 0,
-            target: target(12),
-            stop: None,
-        };
-        let mut hits = Hits::with_capacity(2);
-        let done = scan(&work, 10..20, &mut hits);
-        assert_eq!((done, nonces(&hits)), (2, vec![10, 11]));
-        assert_eq!(scan(&work, 12..20, &mut hits), 0, "a full list takes nothing");
-        assert_eq!(hits.drain().count(), 2);
-        assert_eq!(scan(&work, 10 + done..20, &mut hits), 8);
-        assert_eq!(nonces(&hits), [12]);
-    }
-
-    #[test]
-    fn a_scan_ends_at_the_last_nonce_of_a_header() {
-        let work = ScanWork {
-            blob: &BLOB,
-            height: 0,
-            target: Target::MAX,
-            stop: None,
-        };
-        let mut hits = Hits::with_capacity(100);
-        let last = u64::from(u32::MAX);
-        assert_eq!(scan(&work, last - 1..last + 50, &mut hits), 2);
-        assert_eq!(nonces(&hits), [last - 1, last]);
-        assert_eq!(scan(&work, last + 1..last + 50, &mut hits), 0);
-    }
-
-    #[test]
-    fn the_stop_flag_ends_a_scan_within_an_interval() {
-        let stop = AtomicBool::new(true);
-        let work = ScanWork {
-            blob: &BLOB,
-            height: 0,
-            target: target(0),
-            stop: Some(&stop),
-        };
-        let mut hits = Hits::with_capacity(1);
-        assert_eq!(scan(&work, 10..20, &mut hits), 0);
-        stop.store(false, Ordering::Relaxed);
-        let mut count = 0;
-        let done = scan_headers(&work, 10..100, &mut hits, 4, |header| {
-            count += 1;
-            stop.store(count >= 6, Ordering::Relaxed);
-            nonce_as_hash(header)
-        });
-        assert_eq!(done, 8);
-    }
-
-    #[test]
-    fn a_blob_of_another_length_yields_no_hashes() {
-        let mut hits = Hits::with_capacity(1);
-        for blob in [&[0; 79][..], &[0; 81], &[]] {
-            let work = ScanWork {
-                blob,
-                height: 0,
-                target: Target::MAX,
-                stop: None,
-            };
-            assert_eq!(scan_headers(&work, 0..10, &mut hits, 1, |_| Hash256::ZERO), 0);
-        }
-        assert!(hits.as_slice().is_empty());
-    }
 }

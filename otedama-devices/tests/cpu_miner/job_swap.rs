@@ -37,7 +37,7 @@ fn no_solution_of_an_old_job_while_every_hash_is_one() {
 
 #[test]
 fn no_solution_of_an_old_scrypt_job() {
-    swap(&Scrypt, one_in(4), 50);
+    swap(&Scrypt::soft(), one_in(4), 50);
 }
 
 #[test]

@@ -86,9 +86,11 @@ impl NodeOps for Avx2 {
 #[target_feature(enable = "avx2")]
 fn permute_wide(wide: &mut WideState) {
     for half in [0, 4] {
-        let lanes = wide.0.each_ref().map(|lanes| lanes[half..].as_ptr());
-        // SAFETY: half of eight aligned lanes is one aligned register.
-        let mut state = lanes.map(|lanes| Lane4(unsafe { _mm256_load_si256(lanes.cast()) }));
+        let mut state = [Lane4::splat(0); 25];
+        for (lane, lanes) in state.iter_mut().zip(&wide.0) {
+            // SAFETY: half of eight aligned lanes is one aligned register.
+            lane.0 = unsafe { _mm256_load_si256(lanes[half..].as_ptr().cast()) };
+        }
         keccak::permute(&mut state);
         for (lanes, lane) in wide.0.iter_mut().zip(state) {
             // SAFETY: as above.

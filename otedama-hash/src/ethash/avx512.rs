@@ -74,9 +74,11 @@ impl NodeOps for Avx512 {
 
 #[target_feature(enable = "avx512f")]
 fn permute_wide(wide: &mut WideState) {
-    let lanes = wide.0.each_ref().map(|lanes| lanes.as_ptr());
-    // SAFETY: eight aligned lanes are one aligned register.
-    let mut state = lanes.map(|lanes| Lane8(unsafe { _mm512_load_si512(lanes.cast()) }));
+    let mut state = [Lane8::splat(0); 25];
+    for (lane, lanes) in state.iter_mut().zip(&wide.0) {
+        // SAFETY: eight aligned lanes are one aligned register.
+        lane.0 = unsafe { _mm512_load_si512(lanes.as_ptr().cast()) };
+    }
     keccak::permute(&mut state);
     for (lanes, lane) in wide.0.iter_mut().zip(state) {
         // SAFETY: as above.

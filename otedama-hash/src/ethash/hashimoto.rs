@@ -183,7 +183,9 @@ fn mix_light(
         (kernel.dataset_items)(cache, ETHASH_PARENTS, indices, items);
         for (mix, page) in mixes.iter_mut().zip(items.chunks_exact(2)) {
             for (node, item) in mix.iter_mut().zip(page) {
-                node.0 = core::array::from_fn(|w| fnv1(node.0[w], item.0[w]));
+                for w in 0..16 {
+                    node.0[w] = fnv1(node.0[w], item.0[w]);
+                }
             }
         }
     }

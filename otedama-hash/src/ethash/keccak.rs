@@ -110,9 +110,9 @@ pub(crate) fn keccak_f1600(state: &mut State) {
 pub(crate) fn permute<L: Lane>(state: &mut [L; 25]) {
     let mut a = *state;
     // Two rounds at a time, so that the lanes of the first need not be moved for the second.
-    for pair in ROUND_CONSTANTS.chunks_exact(2) {
-        a = round(&a, pair[0]);
-        a = round(&a, pair[1]);
+    for pair in 0..12 {
+        a = round(&a, ROUND_CONSTANTS[2 * pair]);
+        a = round(&a, ROUND_CONSTANTS[2 * pair + 1]);
     }
     *state = a;
 }
@@ -186,19 +186,18 @@ fn chi<L: Lane>(b0: L, b1: L, b2: L, b3: L, b4: L) -> [L; 5] {
 #[allow(clippy::inline_always, reason = "takes over the caller's target features")]
 pub(crate) fn hash_pair(a: &Node, b: &Node) -> Node {
     let mut state = [0; 25];
-    for (lane, (a, b)) in state.iter_mut().zip(a.0.chunks_exact(2).zip(b.0.chunks_exact(2))) {
-        *lane = lane_of(a) ^ lane_of(b);
+    for (i, lane) in state.iter_mut().enumerate().take(8) {
+        *lane = lane_of(a, i) ^ lane_of(b, i);
     }
     state[8] = PADDING_OF_64;
     // The rounds at both ends stand alone, so that the compiler drops what is zero in the one and unused in
     // the other.
-    let [first, middle @ .., last] = &ROUND_CONSTANTS;
-    let mut state = round(&state, *first);
-    for pair in middle.chunks_exact(2) {
-        state = round(&state, pair[0]);
-        state = round(&state, pair[1]);
+    let mut state = round(&state, ROUND_CONSTANTS[0]);
+    for pair in 0..11 {
+        state = round(&state, ROUND_CONSTANTS[2 * pair + 1]);
+        state = round(&state, ROUND_CONSTANTS[2 * pair + 2]);
     }
-    node_of(&round(&state, *last))
+    node_of(&round(&state, ROUND_CONSTANTS[23]))
 }
 
 /// As [`PermuteWide`] describes it, one state after the other.
@@ -234,24 +233,27 @@ impl WideState {
 
     /// Puts a node into the first lanes of state `i`.
     pub(crate) fn set_node(&mut self, i: usize, node: &Node) {
-        for (lanes, words) in self.0.iter_mut().zip(node.0.chunks_exact(2)) {
-            lanes[i] = lane_of(words);
+        for lane in 0..8 {
+            self.0[lane][i] = lane_of(node, lane);
         }
     }
 
     /// The first 64 bytes of state `i`.
     pub(crate) fn node(&self, i: usize) -> Node {
-        Node(core::array::from_fn(|w| {
-            (self.0[w / 2][i] >> (32 * (w % 2))) as u32
-        }))
+        let mut node = Node::default();
+        for lane in 0..8 {
+            node.0[2 * lane] = self.0[lane][i] as u32;
+            node.0[2 * lane + 1] = (self.0[lane][i] >> 32) as u32;
+        }
+        node
     }
 }
 
-/// Two words as a lane.
+/// Two words of a node as a lane.
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "takes over the caller's target features")]
-pub(crate) fn lane_of(words: &[u32]) -> u64 {
-    u64::from(words[0]) | u64::from(words[1]) << 32
+fn lane_of(node: &Node, lane: usize) -> u64 {
+    u64::from(node.0[2 * lane]) | u64::from(node.0[2 * lane + 1]) << 32
 }
 
 /// The first 64 bytes of a permuted state.
@@ -259,9 +261,9 @@ pub(crate) fn lane_of(words: &[u32]) -> u64 {
 #[allow(clippy::inline_always, reason = "takes over the caller's target features")]
 fn node_of(state: &State) -> Node {
     let mut node = Node::default();
-    for (words, lane) in node.0.chunks_exact_mut(2).zip(state) {
-        words[0] = *lane as u32;
-        words[1] = (lane >> 32) as u32;
+    for (i, lane) in state.iter().enumerate().take(8) {
+        node.0[2 * i] = *lane as u32;
+        node.0[2 * i + 1] = (lane >> 32) as u32;
     }
     node
 }

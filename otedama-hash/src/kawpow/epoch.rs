@@ -175,6 +175,7 @@ mod tests {
     ];
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes there")]
     fn epochs_have_the_seeds_and_sizes_of_ravencoin() {
         for (height, number, seed, cache_nodes, dataset_items) in EPOCHS_OF_RAVENCOIN {
             let epoch = Epoch::at_height(height).unwrap();
@@ -187,6 +188,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes there")]
     fn heights_and_seeds_of_no_epoch_are_refused() {
         let last = u64::from(EPOCHS) * EPOCH_LENGTH - 1;
         let at = |height, seed| Epoch::at(EpochInput { height, seed });

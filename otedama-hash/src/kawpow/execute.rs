@@ -358,6 +358,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 1 } else { 256 }))]
         #[test]
         fn kernels_agree_with_the_portable_one(seed: u64, period: u64, round in 0..64_usize) {
             let mut word = words(seed);

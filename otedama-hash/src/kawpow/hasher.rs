@@ -298,6 +298,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4))]
         #[test]
+        #[cfg_attr(miri, ignore = "takes minutes there")]
         fn batches_give_what_single_hashes_give(
             headers in proptest::collection::vec((any::<[u8; 32]>(), any::<u64>(), 0..30_u64), 0..40)
         ) {
@@ -315,6 +316,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes there")]
     fn a_scan_finds_what_single_hashes_meet() {
         let header = [5; 32];
         let first = u64::MAX - 53;
@@ -357,6 +359,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes there")]
     fn a_scan_ends_with_the_stop_flag_and_with_its_range() {
         let stop = AtomicBool::new(true);
         let mut hits = Hits::with_capacity(1);
@@ -375,6 +378,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes there")]
     fn other_blobs_and_other_epochs_meet_no_target() {
         let header = [5; 32];
         let inputs = [

@@ -1,4 +1,4 @@
-//! KawPow: ProgPoW 0.9.4 (EIP-1057) with Ravencoin's parameters.
+//! `KawPow`: `ProgPoW` 0.9.4 (EIP-1057) with Ravencoin's parameters.
 //!
 //! Its cache and dataset are those of Ethash with other parameters. A hash runs a random program, the
 //! same for three blocks, in 64 rounds that each read 256 bytes of the dataset.
@@ -273,6 +273,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes there")]
     fn published_hashes() {
         let soft = Kawpow::new(soft::Soft).unwrap();
         for number in [0, 3, 4, 7] {
@@ -347,6 +348,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes there")]
     fn backends_name_epochs_and_what_they_take() {
         let names: Vec<_> = backends().iter().map(|backend| backend.name()).collect();
         assert_eq!(names.last(), Some(&"soft"));

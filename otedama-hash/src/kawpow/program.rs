@@ -245,6 +245,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes there")]
     fn every_register_is_written_and_operands_differ() {
         for period in (0..20_000).chain([u64::MAX / 3]) {
             let program = Program::generate(period);

@@ -49,6 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes there")]
     fn kiss99_gives_the_published_numbers() {
         // RavenCommunity/cpp-kawpow test/unittests/test_kiss.cpp.
         let mut random = Kiss99::new(362_436_069, 521_288_629, 123_456_789, 380_116_160);

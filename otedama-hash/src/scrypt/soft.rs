@@ -1,0 +1,347 @@
+//! Scrypt in portable code: one hash at a time, of messages of any length.
+
+use super::kernel::{Kernel, MEMORY_PER_HASH, ROWS};
+use super::lanes::Lanes;
+use super::pbkdf2::{self, Header, INITIAL_STATE, expand, finish};
+
+/// One hash's 128 bytes as words.
+pub(super) type Row = [u32; 32];
+
+/// The portable kernel.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Soft;
+
+impl Kernel for Soft {
+    fn name(&self) -> &'static str {
+        "soft"
+    }
+
+    fn scan_len(&self) -> u64 {
+        64
+    }
+
+    fn lanes(&self) -> usize {
+        1
+    }
+
+    fn sets(&self) -> usize {
+        1
+    }
+
+    fn hash(&self, memory: &mut [u8], headers: &[Header], midstate: Option<&[u32; 8]>, out: &mut [[u32; 8]]) {
+        for (header, slot) in headers.iter().zip(out) {
+            let (key, mut x) = expand::<u32>((), core::slice::from_ref(header), midstate);
+            mix(&mut x, memory);
+            *slot = finish((), &key, &x);
+        }
+    }
+}
+
+impl Lanes for u32 {
+    type Words = [u32; 1];
+    type Cpu = ();
+
+    const ZERO: Self::Words = [0];
+
+    #[inline(always)]
+    fn from_words((): (), [word]: [u32; 1]) -> Self {
+        word
+    }
+
+    #[inline(always)]
+    fn to_words(self) -> [u32; 1] {
+        [self]
+    }
+
+    #[inline(never)]
+    fn compress(cpu: Self::Cpu, state: &[Self; 8], block: &[Self; 16]) -> [Self; 8] {
+        pbkdf2::compress(cpu, state, block)
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        self.wrapping_add(other)
+    }
+
+    #[inline(always)]
+    fn xor(self, other: Self) -> Self {
+        self ^ other
+    }
+
+    #[inline(always)]
+    fn and(self, other: Self) -> Self {
+        self & other
+    }
+
+    #[inline(always)]
+    fn shl<const L: i32>(self) -> Self {
+        self << L
+    }
+
+    #[inline(always)]
+    fn shr<const R: i32>(self) -> Self {
+        self >> R
+    }
+
+    #[inline(always)]
+    fn rotl<const L: i32, const R: i32>(self) -> Self {
+        self.rotate_left(L as u32)
+    }
+}
+
+/// Scrypt with N = 1024, r = 1, p = 1 of `data`, which is password and salt at once.
+pub(super) fn scrypt(data: &[u8], memory: &mut [u8]) -> [u8; 32] {
+    let mut bytes = [0; 128];
+    pbkdf2(data, data, &mut bytes);
+    let mut x = words(&bytes);
+    mix(&mut x, memory);
+    let mut hash = [0; 32];
+    pbkdf2(data, &row_bytes(&x), &mut hash);
+    hash
+}
+
+/// scryptROMix with N = 1024 (RFC 7914, section 5). `memory` holds at least one hash's rows.
+fn mix(x: &mut Row, memory: &mut [u8]) {
+    let (rows, _) = memory[..MEMORY_PER_HASH].as_chunks_mut::<128>();
+    for row in rows.iter_mut() {
+        *row = row_bytes(x);
+        block_mix(x);
+    }
+    for _ in 0..ROWS {
+        let row = words(&rows[x[16] as usize % ROWS]);
+        for (word, other) in x.iter_mut().zip(row) {
+            *word ^= other;
+        }
+        block_mix(x);
+    }
+}
+
+/// scryptBlockMix with r = 1 (RFC 7914, section 4).
+fn block_mix(x: &mut Row) {
+    let (halves, _) = x.as_chunks_mut::<16>();
+    let [first, second] = halves else { return };
+    add_into(first, second);
+    salsa20_8(first);
+    add_into(second, first);
+    salsa20_8(second);
+}
+
+fn add_into(to: &mut [u32; 16], from: &[u32; 16]) {
+    for (word, other) in to.iter_mut().zip(from) {
+        *word ^= other;
+    }
+}
+
+/// The Salsa20/8 core (RFC 7914, section 3).
+fn salsa20_8(block: &mut [u32; 16]) {
+    let mut x = *block;
+    let mut quarter = |a: usize, b: usize, c: usize, d: usize| {
+        x[b] ^= x[a].wrapping_add(x[d]).rotate_left(7);
+        x[c] ^= x[b].wrapping_add(x[a]).rotate_left(9);
+        x[d] ^= x[c].wrapping_add(x[b]).rotate_left(13);
+        x[a] ^= x[d].wrapping_add(x[c]).rotate_left(18);
+    };
+    for _ in 0..4 {
+        quarter(0, 4, 8, 12);
+        quarter(5, 9, 13, 1);
+        quarter(10, 14, 2, 6);
+        quarter(15, 3, 7, 11);
+        quarter(0, 1, 2, 3);
+        quarter(5, 6, 7, 4);
+        quarter(10, 11, 8, 9);
+        quarter(15, 12, 13, 14);
+    }
+    for (word, mixed) in block.iter_mut().zip(x) {
+        *word = word.wrapping_add(mixed);
+    }
+}
+
+fn words(bytes: &[u8; 128]) -> Row {
+    let (fours, _) = bytes.as_chunks::<4>();
+    core::array::from_fn(|i| u32::from_le_bytes(fours[i]))
+}
+
+fn row_bytes(row: &Row) -> [u8; 128] {
+    let mut bytes = [0; 128];
+    let (fours, _) = bytes.as_chunks_mut::<4>();
+    for (four, word) in fours.iter_mut().zip(row) {
+        *four = word.to_le_bytes();
+    }
+    bytes
+}
+
+/// PBKDF2-HMAC-SHA256 with one iteration.
+fn pbkdf2(password: &[u8], salt: &[u8], out: &mut [u8]) {
+    let hashed;
+    let key = if password.len() > 64 {
+        hashed = Sha256::new().update(password).finish();
+        &hashed[..]
+    } else {
+        password
+    };
+    for (i, chunk) in (1u32..).zip(out.chunks_mut(32)) {
+        let block = hmac(key, &[salt, &i.to_be_bytes()]);
+        chunk.copy_from_slice(&block[..chunk.len()]);
+    }
+}
+
+/// HMAC-SHA256 of the message in two parts. The key is no longer than a block.
+fn hmac(key: &[u8], message: &[&[u8]; 2]) -> [u8; 32] {
+    let padded = |pad: u8| {
+        let mut block = [pad; 64];
+        for (byte, key) in block.iter_mut().zip(key) {
+            *byte ^= key;
+        }
+        block
+    };
+    let inner = Sha256::new().update(&padded(0x36));
+    let inner = inner.update(message[0]).update(message[1]).finish();
+    Sha256::new().update(&padded(0x5c)).update(&inner).finish()
+}
+
+/// SHA-256 of a message in parts.
+struct Sha256 {
+    state: [u32; 8],
+    block: [u8; 64],
+    len: usize,
+}
+
+impl Sha256 {
+    fn new() -> Self {
+        Self {
+            state: INITIAL_STATE,
+            block: [0; 64],
+            len: 0,
+        }
+    }
+
+    fn update(mut self, part: &[u8]) -> Self {
+        for &byte in part {
+            self.push(byte);
+            self.len += 1;
+        }
+        self
+    }
+
+    /// Puts a byte at the block's end, which `len` tells.
+    fn push(&mut self, byte: u8) {
+        let at = self.len % 64;
+        self.block[at] = byte;
+        if at == 63 {
+            let (fours, _) = self.block.as_chunks::<4>();
+            let block = core::array::from_fn(|i| u32::from_be_bytes(fours[i]));
+            self.state = u32::compress((), &self.state, &block);
+        }
+    }
+
+    fn finish(self) -> [u8; 32] {
+        let bits = self.len as u64 * 8;
+        let mut last = self.update(&[0x80]);
+        while last.len % 64 != 56 {
+            last = last.update(&[0]);
+        }
+        hash_bytes(&last.update(&bits.to_be_bytes()).state)
+    }
+}
+
+/// A hash as bytes, from SHA-256's words.
+pub(super) fn hash_bytes(words: &[u32; 8]) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    let (fours, _) = bytes.as_chunks_mut::<4>();
+    for (four, word) in fours.iter_mut().zip(words) {
+        *four = word.to_be_bytes();
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::scrypt::kernel::tests::agrees_with_soft;
+
+    fn unhex(hex: &str) -> Vec<u8> {
+        const_hex::decode(hex.replace(' ', "")).unwrap()
+    }
+
+    /// What the `scrypt` crate computes.
+    fn oracle(data: &[u8]) -> [u8; 32] {
+        let params = scrypt::Params::new(10, 1, 1).unwrap();
+        let mut hash = [0; 32];
+        scrypt::scrypt(data, data, &params, &mut hash).unwrap();
+        hash
+    }
+
+    #[test]
+    fn salsa20_8_of_rfc_7914() {
+        // RFC 7914, section 8.
+        let input = unhex(
+            "7e879a214f3ec9867ca940e641718f26 baee555b8c61c1b50df8461 16dcd3b1d \
+             ee24f319df9b3d8514121e4b5ac5aa32 76021d2909c74829edebc68db8b8c25e",
+        );
+        let output = "a41f859c6608cc993b81cacb020cef05044b2181a2fd337dfd7b1c6396682f29\
+                      b4393168e3c9e6bcfe6bc5b7a06d96bae424cc102c91745c24ad673dc7618f81";
+        let (fours, _) = input.as_chunks::<4>();
+        let mut block = core::array::from_fn(|i| u32::from_le_bytes(fours[i]));
+        salsa20_8(&mut block);
+        let bytes: Vec<u8> = block.iter().flat_map(|word| word.to_le_bytes()).collect();
+        assert_eq!(const_hex::encode(bytes), output);
+    }
+
+    #[test]
+    fn block_mix_of_rfc_7914() {
+        // RFC 7914, section 9.
+        let input = unhex(
+            "f7ce0b653d2d72a4108cf5abe912ffdd 777616dbbb27a70e8204f3ae2d0f6fad \
+             89f68f4811d1e87bcc3bd7400a9ffd29 094f0184639574f39ae5a1315217bcd7 \
+             894991447213bb226c25b54da86370fb cd984380374666bb8ffcb5bf40c254b0 \
+             67d27c51ce4ad5fed829c90b505a571b 7f4d1cad6a523cda770e67bceaaf7e89",
+        );
+        let output = "a41f859c6608cc993b81cacb020cef05044b2181a2fd337dfd7b1c6396682f29\
+                      b4393168e3c9e6bcfe6bc5b7a06d96bae424cc102c91745c24ad673dc7618f81\
+                      20edc975323881a80540f64c162dcd3c21077cfe5f8d5fe2b1a4168f953678b7\
+                      7d3b3d803b60e4ab920996e59b4d53b65d2a225877d5edf5842cb9f14eefe425";
+        let mut x = words(&input.try_into().unwrap());
+        block_mix(&mut x);
+        assert_eq!(const_hex::encode(row_bytes(&x)), output);
+    }
+
+    #[test]
+    fn pbkdf2_of_rfc_7914() {
+        // RFC 7914, section 11, the vector with one iteration.
+        let mut out = [0; 64];
+        pbkdf2(b"passwd", b"salt", &mut out);
+        assert_eq!(
+            const_hex::encode(out),
+            "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc\
+             49ca9cccf179b645991664b39d77ef317c71b845b1e30bd509112041d3a19783"
+        );
+    }
+
+    #[test]
+    fn sha256_of_the_empty_message_and_of_abc() {
+        // FIPS 180-4's examples.
+        assert_eq!(
+            const_hex::encode(Sha256::new().finish()),
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
+        assert_eq!(
+            const_hex::encode(Sha256::new().update(b"abc").finish()),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_the_scrypt_crate(data in prop::collection::vec(any::<u8>(), 0..200)) {
+            let mut memory = vec![0; MEMORY_PER_HASH];
+            prop_assert_eq!(scrypt(&data, &mut memory), oracle(&data));
+        }
+    }
+
+    #[test]
+    fn headers_hash_as_messages_do() {
+        agrees_with_soft(&Soft, 5);
+    }
+}
