@@ -107,8 +107,11 @@ impl Lanes for Eight {
     }
 
     #[inline(always)]
-    fn new(_: Avx2, word: impl FnMut(usize) -> u32) -> Self {
-        let words: [u32; 8] = core::array::from_fn(word);
+    fn new(_: Avx2, mut word: impl FnMut(usize) -> u32) -> Self {
+        let mut words = [0; 8];
+        for (lane, slot) in words.iter_mut().enumerate() {
+            *slot = word(lane);
+        }
         eight!(_mm256_loadu_si256(words.as_ptr().cast()))
     }
 

@@ -16,7 +16,7 @@ use core::arch::x86_64::{
 };
 
 use super::job::Job;
-use super::lanes::{Lanes, at, hash_headers, search};
+use super::lanes::{Lanes, hash_headers, places, search};
 use super::soft::{Compress, Soft};
 use super::x86_sha::X86Sha;
 use super::{HEADER_LEN, Kernel};
@@ -108,8 +108,11 @@ impl Lanes for Sixteen {
     }
 
     #[inline(always)]
-    fn new(_: Avx512, word: impl FnMut(usize) -> u32) -> Self {
-        let words: [u32; 16] = core::array::from_fn(word);
+    fn new(_: Avx512, mut word: impl FnMut(usize) -> u32) -> Self {
+        let mut words = [0; 16];
+        for (lane, slot) in words.iter_mut().enumerate() {
+            *slot = word(lane);
+        }
         sixteen!(_mm512_loadu_si512(words.as_ptr().cast()))
     }
 
@@ -307,7 +310,7 @@ macro_rules! expand_text {
 /// `asm!` with the state's words of round T as operands a0 (first stream) to h1, and x to z for free use.
 macro_rules! round_asm {
     ($s:ident, $($rest:tt)*) => {{
-        let [a, b, c, d, e, f, g, h] = [0, 1, 2, 3, 4, 5, 6, 7].map(at::<T>);
+        let [a, b, c, d, e, f, g, h] = const { places::<T>() };
         let Pair(Sixteen(mut d0), Sixteen(mut d1)) = $s[d];
         let Pair(Sixteen(mut h0), Sixteen(mut h1)) = $s[h];
         asm!(

@@ -35,7 +35,7 @@ pub(super) trait Lanes: Copy {
     /// Round T, whose constant and message word are in h already.
     #[inline(always)]
     fn round<const T: usize>(s: &mut [Self; 8]) {
-        let [a, b, c, d, e, f, g, h] = [0, 1, 2, 3, 4, 5, 6, 7].map(at::<T>);
+        let [a, b, c, d, e, f, g, h] = const { places::<T>() };
         let t1 = s[h].add(s[e].ch(s[f], s[g])).add(s[e].big_sigma1());
         let t2 = s[a].big_sigma0().add(s[a].maj(s[b], s[c]));
         s[d] = s[d].add(t1);
@@ -45,7 +45,7 @@ pub(super) trait Lanes: Copy {
     /// Round T without its new a, where no later round needs it.
     #[inline(always)]
     fn round_e<const T: usize>(s: &mut [Self; 8]) {
-        let [d, e, f, g, h] = [3, 4, 5, 6, 7].map(at::<T>);
+        let [_, _, _, d, e, f, g, h] = const { places::<T>() };
         let t1 = s[h].add(s[e].ch(s[f], s[g])).add(s[e].big_sigma1());
         s[d] = s[d].add(t1);
     }
@@ -67,6 +67,20 @@ pub(super) trait Lanes: Copy {
 #[inline(always)]
 pub(super) const fn at<const T: usize>(i: usize) -> usize {
     (i + 64 - T) % 8
+}
+
+/// Where round T finds the state's words a to h.
+pub(super) const fn places<const T: usize>() -> [usize; 8] {
+    [
+        at::<T>(0),
+        at::<T>(1),
+        at::<T>(2),
+        at::<T>(3),
+        at::<T>(4),
+        at::<T>(5),
+        at::<T>(6),
+        at::<T>(7),
+    ]
 }
 
 macro_rules! unroll {

@@ -3,6 +3,10 @@
     unsafe_code,
     reason = "the intrinsics of an instruction set that not every CPU has"
 )]
+#![allow(
+    clippy::needless_range_loop,
+    reason = "the calls behind iterators and closures are not always inlined into functions with target features"
+)]
 
 use core::arch::asm;
 use core::arch::x86_64::{
@@ -123,11 +127,11 @@ impl Halves {
 #[target_feature(enable = "sha,ssse3")]
 #[inline]
 fn four_rounds<const N: usize>(s: &mut [Halves; N], kw: [__m128i; N]) {
-    for (s, kw) in s.iter_mut().zip(kw) {
-        s.cdgh = _mm_sha256rnds2_epu32(s.cdgh, s.abef, kw);
+    for n in 0..N {
+        s[n].cdgh = _mm_sha256rnds2_epu32(s[n].cdgh, s[n].abef, kw[n]);
     }
-    for (s, kw) in s.iter_mut().zip(kw) {
-        s.abef = _mm_sha256rnds2_epu32(s.abef, s.cdgh, _mm_shuffle_epi32::<0b0000_1110>(kw));
+    for n in 0..N {
+        s[n].abef = _mm_sha256rnds2_epu32(s[n].abef, s[n].cdgh, _mm_shuffle_epi32::<0b0000_1110>(kw[n]));
     }
     if N > 1 {
         for s in s {
@@ -143,6 +147,17 @@ fn four_rounds<const N: usize>(s: &mut [Halves; N], kw: [__m128i; N]) {
     }
 }
 
+/// The streams' message words 4i to 4i + 3 with their constants.
+#[target_feature(enable = "sha,ssse3")]
+#[inline]
+fn with_constants<const N: usize>(m: &[[__m128i; 4]; N], i: usize, constants: __m128i) -> [__m128i; N] {
+    let mut kw = [constants; N];
+    for n in 0..N {
+        kw[n] = _mm_add_epi32(m[n][i], constants);
+    }
+    kw
+}
+
 /// The four rounds from T on, with the message words that they take, which are computed first.
 #[target_feature(enable = "sha,ssse3")]
 #[inline]
@@ -152,12 +167,14 @@ fn four_steps<const T: usize, const N: usize>(
     constants: __m128i,
 ) {
     let mut kw = [constants; N];
-    for (m, kw) in m.iter_mut().zip(&mut kw) {
-        let [w16, w12, w8, w4] = [0, 1, 2, 3].map(|i| m[(T / 4 + i) % 4]);
+    for n in 0..N {
+        let m = &mut m[n];
+        let [w16, w12] = [m[T / 4 % 4], m[(T / 4 + 1) % 4]];
+        let [w8, w4] = [m[(T / 4 + 2) % 4], m[(T / 4 + 3) % 4]];
         let sum = _mm_add_epi32(_mm_sha256msg1_epu32(w16, w12), _mm_alignr_epi8::<4>(w4, w8));
         let word = _mm_sha256msg2_epu32(sum, w4);
         m[T / 4 % 4] = word;
-        *kw = _mm_add_epi32(constants, word);
+        kw[n] = _mm_add_epi32(constants, word);
     }
     four_rounds(s, kw);
 }
@@ -177,7 +194,7 @@ fn compress_streams<const N: usize>(states: &mut [Halves; N], blocks: &[[u8; BLO
     let mut s = *states;
     for i in 0..4 {
         let constants = four(&ROUNDS[0][4 * i..]);
-        four_rounds(&mut s, m.map(|m| _mm_add_epi32(m[i], constants)));
+        four_rounds(&mut s, with_constants(&m, i, constants));
     }
     for constants in &ROUNDS[1..] {
         sixteen_steps(&mut s, &mut m, constants);
@@ -278,13 +295,16 @@ fn tail_block<const N: usize>(job: &Job, first: u32) -> [Halves; N] {
     }
     for i in 1..4 {
         let constants = four(&job.tail[1][4 * i..]);
-        four_rounds(&mut s, m.map(|m| _mm_add_epi32(m[i], constants)));
+        four_rounds(&mut s, with_constants(&m, i, constants));
     }
     for constants in &job.tail[2..] {
         sixteen_steps(&mut s, &mut m, constants);
     }
     let feed = Halves::new(&job.feed);
-    s.map(|s| s.add(feed))
+    for s in &mut s {
+        *s = s.add(feed);
+    }
+    s
 }
 
 /// The last words of the hashes of `digests`.
@@ -302,7 +322,7 @@ fn last_words<const N: usize>(digests: [Halves; N]) -> [u32; N] {
     let [first, second, third, fourth] = &FINAL.rounds;
     for i in 0..2 {
         let constants = four(&first[4 * i..]);
-        four_rounds(&mut s, m.map(|m| _mm_add_epi32(m[i], constants)));
+        four_rounds(&mut s, with_constants(&m, i, constants));
     }
     four_rounds(&mut s, [four(&first[8..]); N]);
     four_rounds(&mut s, [four(&first[12..]); N]);
