@@ -43,21 +43,21 @@ const LITECOIN_GENESIS: Block = Block {
     nonce: 2_084_524_493,
 };
 
-fn hasher(algorithm: Algorithm) -> Box<dyn Hasher> {
-    let registry = Registry::with_builtin();
-    let backend = registry.get(algorithm).unwrap();
-    backend.verifier(EpochKey::default()).unwrap()
+/// Has every backend hash the header, then find its nonce again among `before` earlier and a few later ones.
+fn check(block: &Block, before: u64) {
+    for backend in Registry::with_builtin().of(block.algorithm) {
+        let mut hasher = backend.verifier(EpochKey::default()).unwrap();
+        check_hasher(hasher.as_mut(), block, before);
+    }
 }
 
-/// Hashes the header, then finds its nonce again among `before` earlier and a few later ones.
-fn check(block: &Block, before: u64) {
+fn check_hasher(hasher: &mut dyn Hasher, block: &Block, before: u64) {
     let header = const_hex::decode(block.header).unwrap();
     let expected = Hash256::from_display_hex(block.pow_hash).unwrap();
     let target = Target::from_compact(block.bits).unwrap();
     assert_eq!(header[72..76], block.bits.to_le_bytes());
     assert!(target.is_met_by(&expected));
 
-    let mut hasher = hasher(block.algorithm);
     let mut wrong = header.clone();
     wrong[79] ^= 1;
     let inputs = [&header, &wrong, &header].map(|blob| PowInput::of(blob));

@@ -78,7 +78,7 @@ fn hash_headers_avx512(isa: Avx512, headers: &[&[u8; HEADER_LEN]], hashes: &mut 
 
 /// Made from an [`Avx512`] or another `Sixteen` alone, so its CPU has AVX-512.
 #[derive(Clone, Copy)]
-struct Sixteen(__m512i);
+pub(super) struct Sixteen(pub(super) __m512i);
 
 /// An expression of intrinsics.
 macro_rules! sixteen {

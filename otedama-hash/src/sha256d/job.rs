@@ -28,8 +28,8 @@ pub(super) struct Job {
     pub(super) tail_h: [u32; 3],
     /// Rounds 4 to 6 of the tail: d, which no nonce touches.
     pub(super) tail_d: [u32; 3],
-    /// What words 16 to 31 of the tail block's schedule have in common for all nonces.
-    pub(super) words: [u32; 16],
+    /// What words 16 to 33 of the tail block's schedule have in common for all nonces.
+    pub(super) words: [u32; 18],
     /// The state before round 4 of the tail, but for the nonce's word, which is to be added to a and e.
     pub(super) start: State,
     /// What makes the last round's state the hash: the midstate, less what the last round constant adds.
@@ -80,13 +80,13 @@ impl Job {
     }
 }
 
-/// Words 16 to 31 of the tail block's schedule without what depends on the nonce.
-fn shared_words(w0: u32, w1: u32, w2: u32) -> [u32; 16] {
+/// Words 16 to 33 of the tail block's schedule without what depends on the nonce.
+fn shared_words(w0: u32, w1: u32, w2: u32) -> [u32; 18] {
     let w16 = small_sigma0(w1).wrapping_add(w0);
     let w17 = small_sigma1(HEADER_BITS)
         .wrapping_add(small_sigma0(w2))
         .wrapping_add(w1);
-    let mut words = [0; 16];
+    let mut words = [0; 18];
     words[0] = w16;
     words[1] = w17;
     words[2] = small_sigma1(w16).wrapping_add(w2);
@@ -97,6 +97,8 @@ fn shared_words(w0: u32, w1: u32, w2: u32) -> [u32; 16] {
     words[8] = w17;
     words[14] = small_sigma0(HEADER_BITS);
     words[15] = small_sigma0(w16).wrapping_add(HEADER_BITS);
+    words[16] = small_sigma0(w17).wrapping_add(w16);
+    words[17] = w17;
     words
 }
 

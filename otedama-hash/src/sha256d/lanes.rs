@@ -86,6 +86,8 @@ pub(super) const fn places<const T: usize>() -> [usize; 8] {
 macro_rules! unroll {
     ($T:ident in $($t:literal)+ => $body:block) => { $({ const $T: usize = $t; $body })+ };
 }
+#[cfg(target_arch = "x86_64")]
+pub(super) use unroll;
 
 /// Marks, of the nonces from `first` (a multiple of 32) on, those whose hash may be at or below the target.
 #[inline(always)]
@@ -132,14 +134,7 @@ fn tail_block<L: Lanes>(isa: L::Isa, job: &Job, first: u32) -> [L; 8] {
     });
     unroll!(T in 18 19 20 21 22 23 24 25 26 27 28 29 30 31 => {
         if T >= 20 {
-            let mut word = w[(T - 2) % 16].small_sigma1();
-            if T >= 25 {
-                word = word.add(w[(T - 7) % 16]);
-            }
-            if T < 25 && T != 21 || T >= 30 {
-                word = word.add(splat(job.words[T - 16]));
-            }
-            w[T % 16] = word;
+            tail_word::<L, T>(isa, job, &mut w);
         }
         add_word::<L, T>(&mut s, &w, splat(job.tail[1][T % 16]));
         L::round::<T>(&mut s);
@@ -180,23 +175,7 @@ fn last_word<L: Lanes>(isa: L::Isa, digest: &[L; 8]) -> L {
         L::round::<T>(&mut s);
     });
     unroll!(T in 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 => {
-        let mut word = if T < 24 { w[T % 16] } else { splat(FINAL.words[T - 16]) };
-        if T < 23 {
-            word = word.add(w[(T + 1) % 16].small_sigma0());
-        }
-        if T == 17 || T == 22 || T == 23 {
-            word = word.add(splat(FINAL.words[T - 16]));
-        }
-        if T == 31 {
-            word = word.add(w[0].small_sigma0());
-        }
-        if T >= 23 {
-            word = if T >= 25 && T < 30 { w[(T - 7) % 16] } else { word.add(w[(T - 7) % 16]) };
-        }
-        if T >= 18 {
-            word = word.add(w[(T - 2) % 16].small_sigma1());
-        }
-        w[T % 16] = word;
+        final_word::<L, T>(isa, &mut w);
         add_word::<L, T>(&mut s, &w, splat(FINAL.rounds[1][T % 16]));
         L::round::<T>(&mut s);
     });
@@ -219,9 +198,46 @@ fn sixteen_rounds<L: Lanes>(isa: L::Isa, s: &mut [L; 8], w: &mut [L; 16], consta
     });
 }
 
+/// Word T of the tail block, from 20 to 32.
+#[inline(always)]
+pub(super) fn tail_word<L: Lanes, const T: usize>(isa: L::Isa, job: &Job, w: &mut [L; 16]) {
+    let mut word = w[(T - 2) % 16].small_sigma1();
+    if T >= 25 {
+        word = word.add(w[(T - 7) % 16]);
+    }
+    if T < 25 && T != 21 || T >= 30 {
+        word = word.add(L::splat(isa, job.words[T - 16]));
+    }
+    w[T % 16] = word;
+}
+
+/// Word T of the final block, from 16 to 31.
+#[inline(always)]
+pub(super) fn final_word<L: Lanes, const T: usize>(isa: L::Isa, w: &mut [L; 16]) {
+    let shared = L::splat(isa, FINAL.words[T - 16]);
+    let mut word = if T < 24 { w[T % 16] } else { shared };
+    if T < 23 {
+        word = word.add(w[(T + 1) % 16].small_sigma0());
+    }
+    if T == 17 || T == 22 || T == 23 {
+        word = word.add(shared);
+    }
+    if T == 31 {
+        word = word.add(w[0].small_sigma0());
+    }
+    if T >= 23 {
+        let other = w[(T - 7) % 16];
+        word = if T >= 25 && T < 30 { other } else { word.add(other) };
+    }
+    if T >= 18 {
+        word = word.add(w[(T - 2) % 16].small_sigma1());
+    }
+    w[T % 16] = word;
+}
+
 /// The next message word, in place of the one 16 rounds before.
 #[inline(always)]
-fn expand<L: Lanes, const T: usize>(w: &mut [L; 16]) {
+pub(super) fn expand<L: Lanes, const T: usize>(w: &mut [L; 16]) {
     let word = w[T % 16].add(w[(T + 9) % 16]);
     let word = word.add(w[(T + 1) % 16].small_sigma0());
     w[T % 16] = word.add(w[(T + 14) % 16].small_sigma1());

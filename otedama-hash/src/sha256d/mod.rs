@@ -1,6 +1,6 @@
 //! Double SHA-256 over 80-byte headers.
 //!
-//! A backend per instruction set, each a [`Kernel`]. They differ in how they search nonces: [`job`] computes once
+//! A backend per instruction set, each a `Kernel`. They differ in how they search nonces: `job` computes once
 //! what a header's nonces have in common, the kernel marks the nonces whose hash may meet the target by its last
 //! word, and those few are hashed again and compared as a whole.
 
@@ -26,6 +26,8 @@ mod aarch64;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod avx512_sha;
 #[cfg(target_arch = "x86_64")]
 mod x86_sha;
 
@@ -84,6 +86,7 @@ pub(crate) fn backends() -> Vec<Arc<dyn HashBackend>> {
     let mut backends = Vec::new();
     #[cfg(target_arch = "x86_64")]
     {
+        add(&mut backends, avx512_sha::Avx512Sha::detect());
         add(&mut backends, avx512::Avx512::detect());
         add(&mut backends, x86_sha::X86Sha::detect());
         add(&mut backends, avx2::Avx2::detect());
