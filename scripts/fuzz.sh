@@ -13,6 +13,13 @@ if [ "$#" -gt 0 ]; then
 else
     mapfile -t targets < <(awk '/^\[/ { bin = ($0 == "[[bin]]") } bin && /^name *=/ { gsub(/.*= *"|".*/, ""); print }' fuzz/Cargo.toml)
 fi
+features="$(scripts/features.sh)"
+if [ -z "$features" ]; then
+    echo "fuzz.sh: SKIPPED: hash_randomx, because cmake or a C++ compiler is missing" >&2
+    for i in "${!targets[@]}"; do
+        [ "${targets[i]}" != hash_randomx ] || unset "targets[i]"
+    done
+fi
 [ "${#targets[@]}" -gt 0 ] || { echo "fuzz/Cargo.toml names no targets" >&2; exit 1; }
 
 host="$(rustc -vV | sed -n 's/^host: //p')"
@@ -20,7 +27,8 @@ target_dir="${CARGO_TARGET_DIR:-target}/fuzz"
 export RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table -Ccodegen-units=1"
 # Naming the target keeps the flags away from build scripts and procedural macros.
-build=(cargo build --release --manifest-path fuzz/Cargo.toml --target "$host" --target-dir "$target_dir")
+# shellcheck disable=SC2206 # two words
+build=(cargo build --release $features --manifest-path fuzz/Cargo.toml --target "$host" --target-dir "$target_dir")
 for target in "${targets[@]}"; do
     build+=(--bin "$target")
 done
