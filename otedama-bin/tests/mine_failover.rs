@@ -21,7 +21,8 @@ fn engine(pools: Vec<PoolLogin>) -> (Engine, tokio::sync::mpsc::Receiver<Event>)
     };
     let (sender, events) = tokio::sync::mpsc::channel(100_000);
     let config = MineConfig {
-        backend: None,
+        // Slow enough that a pool which hangs up leaves few shares unanswered.
+        backend: Some("soft".to_owned()),
         threads: 1,
         timing,
         ..MineConfig::new(pools)

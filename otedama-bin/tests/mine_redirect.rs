@@ -15,7 +15,8 @@ fn engine(pool: &ScriptedPool) -> (Engine, tokio::sync::mpsc::Receiver<Event>) {
         ..Timing::default()
     };
     let config = MineConfig {
-        backend: None,
+        // Slow enough that a pool which hangs up leaves few shares unanswered.
+        backend: Some("soft".to_owned()),
         threads: 1,
         timing,
         ..MineConfig::new(vec![pool.login()])

@@ -77,6 +77,8 @@ impl Default for Mining {
 pub struct Cpu {
     /// Mining threads; 0 is one per core.
     pub threads: usize,
+    /// Name of the backend, such as `avx2`; the fastest without one.
+    pub backend: Option<String>,
     /// Scheduling priority.
     pub priority: Priority,
 }
@@ -85,6 +87,7 @@ impl Default for Cpu {
     fn default() -> Self {
         Self {
             threads: 0,
+            backend: None,
             priority: Priority::Normal,
         }
     }

@@ -48,7 +48,7 @@ pub fn start(config: &Config, chains: &[Chain], stratum: &[SocketAddr]) -> Optio
     };
     let mine = MineConfig {
         algorithm,
-        backend: None,
+        backend: config.mining.cpu.backend.clone(),
         threads: config.mining.cpu.threads,
         priority: config.mining.cpu.priority,
         timing: Timing {

@@ -1,7 +1,6 @@
 //! What every kernel is held to, against plain compression by [`Soft`] and, for whole messages, the crate `sha2`.
 
 use core::ops::Range;
-use core::time::Duration;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use proptest::prelude::*;
@@ -236,13 +235,7 @@ pub(super) fn ends<K: Kernel>(mut kernel: K) {
 
     let hard = Target::from_u256(U256::ZERO);
     let work = ScanWork { target: hard, ..work };
-    let done = std::thread::scope(|scope| {
-        let scan = scope.spawn(|| scan(kernel, &work, 0..1 << 32, 1).0);
-        std::thread::sleep(Duration::from_millis(20));
-        stop.store(true, Ordering::Relaxed);
-        scan.join().unwrap()
-    });
-    assert!((1..1 << 31).contains(&done), "{done} hashes within 20 ms");
+    stop.store(true, Ordering::Relaxed);
     for target in [Target::MAX, hard] {
         let work = ScanWork { target, ..work };
         assert_eq!(scan(kernel, &work, 0..10_000, 1), (0, vec![]));

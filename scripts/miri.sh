@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Runs the portable paths of otedama-hash under Miri, which finds undefined behaviour. Takes some minutes and a nightly
+# compiler with Miri (rustup toolchain install nightly --component miri). Tests that would take hours there are left
+# out by themselves.
+#   scripts/miri.sh [test name ...]      names as for cargo test
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+cargo +nightly miri --version >/dev/null 2>&1 || {
+    echo "miri.sh: Miri is missing: rustup toolchain install nightly --component miri" >&2
+    exit 1
+}
+# proptest reads the environment and the current folder.
+export MIRIFLAGS="${MIRIFLAGS:-} -Zmiri-disable-isolation"
+export PROPTEST_CASES="${PROPTEST_CASES:-2}"
+cargo +nightly miri test -p otedama-hash --lib -- "$@"
