@@ -8,12 +8,9 @@ use core::arch::aarch64::{
 
 use super::cache;
 use super::kernel::Kernel;
-use super::lanes::{Lanes, Rows};
+use super::lanes::Lanes;
 use super::pbkdf2::{self, Header};
-use super::rows;
-
-/// How many vectors of one hash go through the rounds together.
-const GROUPS: usize = 4;
+use super::rows::{self, LANES, Rows};
 
 /// Every 64-bit ARM processor that runs an operating system of ours has NEON.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +27,7 @@ impl Neon {
     pub(super) fn detect() -> Option<Self> {
         std::arch::is_aarch64_feature_detected!("neon").then(|| Self {
             cpu: Cpu(()),
-            sets: cache::sets(GROUPS),
+            sets: cache::sets(LANES),
         })
     }
 }
@@ -45,7 +42,7 @@ impl Kernel for Neon {
     }
 
     fn lanes(&self) -> usize {
-        GROUPS
+        LANES
     }
 
     fn sets(&self) -> usize {
@@ -61,7 +58,7 @@ impl Kernel for Neon {
             midstate: Option<&[u32; 8]>,
             out: &mut [[u32; 8]],
         ) {
-            rows::hash::<Words, GROUPS>(cpu, memory, headers, midstate, out);
+            rows::hash::<Words>(cpu, memory, headers, midstate, out);
         }
         // SAFETY: `self.cpu` proves that the processor has NEON.
         unsafe { with_neon(self.cpu, memory, headers, midstate, out) }
@@ -144,18 +141,16 @@ impl Lanes for Words {
 }
 
 impl Rows for Words {
-    const HASHES: usize = 1;
-
     #[inline(always)]
-    fn gather(_: Cpu, [row, _]: [&[u8; 128]; 2], part: usize) -> Self {
+    fn get(_: Cpu, row: &[u8; 128], part: usize) -> Self {
         let bytes = &row.as_chunks::<16>().0[part];
         // SAFETY: see above.
         Self(unsafe { vreinterpretq_u32_u8(vld1q_u8(bytes.as_ptr())) })
     }
 
     #[inline(always)]
-    fn scatter(self, rows: &mut [[u8; 128]], part: usize) {
-        let bytes = &mut rows[0].as_chunks_mut::<16>().0[part];
+    fn put(self, row: &mut [u8; 128], part: usize) {
+        let bytes = &mut row.as_chunks_mut::<16>().0[part];
         // SAFETY: see above.
         unsafe { vst1q_u8(bytes.as_mut_ptr(), vreinterpretq_u8_u32(self.0)) };
     }
@@ -179,7 +174,7 @@ impl Rows for Words {
     }
 
     #[inline(always)]
-    fn first(self, _: usize) -> u32 {
+    fn first(self) -> u32 {
         // SAFETY: see above.
         unsafe { vgetq_lane_u32::<0>(self.0) }
     }

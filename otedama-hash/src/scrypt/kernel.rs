@@ -59,8 +59,8 @@ pub(super) mod tests {
                 .collect();
             if round % 2 == 1 {
                 let first = bytes[0];
-                for header in &mut bytes {
-                    header[..64].copy_from_slice(&first[..64]);
+                for other in &mut bytes {
+                    other[..64].copy_from_slice(&first[..64]);
                 }
             }
             let headers: Vec<_> = bytes.iter().map(header).collect();

@@ -58,24 +58,3 @@ pub(super) trait Lanes: Copy {
         self.and(second).xor(third.and(self.xor(second)))
     }
 }
-
-/// A vector that can also hold one row of four words of each of several hashes.
-pub(super) trait Rows: Lanes {
-    /// How many hashes' rows fit.
-    const HASHES: usize;
-
-    /// The bytes 16 `part` to 16 `part` + 15 of every hash's row. One hash has the first row.
-    fn gather(cpu: Self::Cpu, rows: [&[u8; 128]; 2], part: usize) -> Self;
-    /// Writes those bytes.
-    fn scatter(self, rows: &mut [[u8; 128]], part: usize);
-    /// Each row turned: word `i` is what word `(i + 1) % 4` was.
-    fn turn1(self) -> Self;
-    /// Each row turned by two words.
-    fn turn2(self) -> Self;
-    /// Each row turned by three words.
-    fn turn3(self) -> Self;
-    /// The first word of hash `h`'s row.
-    fn first(self, h: usize) -> u32;
-    /// Asks for the cache lines of `row`, to be read soon.
-    fn prefetch(cpu: Self::Cpu, row: &[u8; 128]);
-}

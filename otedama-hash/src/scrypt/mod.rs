@@ -1,12 +1,9 @@
 //! Scrypt with N = 1024, r = 1, p = 1 over 80-byte headers (RFC 7914; Litecoin's proof of work).
-
 #![allow(
     clippy::inline_always,
-    reason = "vector instructions must end up in the function that enables them"
-)]
-#![allow(
-    clippy::many_single_char_names,
-    reason = "a to h are the specification's names"
+    clippy::needless_range_loop,
+    reason = "what an instruction set is to speed up must be inlined into a function that has it, which \
+              iterators over vectors not always are"
 )]
 
 mod hasher;

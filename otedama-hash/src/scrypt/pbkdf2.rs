@@ -43,11 +43,9 @@ const fn bits(message: u32) -> u32 {
     (64 + message) * 8
 }
 
-// Plain loops throughout: what is inlined into a function for one instruction set can use it, and
-// iterators over vectors are not always inlined.
-
 /// The SHA-256 state after one more block (FIPS 180-4, section 6.2.2), for [`Lanes::compress`].
 #[inline(always)]
+#[allow(clippy::many_single_char_names, reason = "the standard's names")]
 pub(super) fn compress<L: Lanes>(cpu: L::Cpu, state: &[L; 8], block: &[L; 16]) -> [L; 8] {
     let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *state;
     let mut w = *block;
@@ -161,9 +159,9 @@ pub(super) fn expand<L: Lanes>(
     (key, x)
 }
 
-/// The hashes, as big-endian words, from what the mixing left.
+/// The hashes, as big-endian words, from what the mixing left: one for each lane that `out` has room for.
 #[inline(always)]
-pub(super) fn finish<L: Lanes>(cpu: L::Cpu, key: &Key<L>, x: &[L; 32]) -> [L; 8] {
+pub(super) fn finish<L: Lanes>(cpu: L::Cpu, key: &Key<L>, x: &[L; 32], out: &mut [[u32; 8]]) {
     let mut state = key.inner;
     for half in 0..2 {
         let mut block = [L::splat(cpu, 0); 16];
@@ -173,7 +171,13 @@ pub(super) fn finish<L: Lanes>(cpu: L::Cpu, key: &Key<L>, x: &[L; 32]) -> [L; 8]
         state = L::compress(cpu, &state, &block);
     }
     let block = last_block(cpu, &[L::splat(cpu, 1)], bits(132));
-    outer(cpu, key, &L::compress(cpu, &state, &block))
+    let hashes = outer(cpu, key, &L::compress(cpu, &state, &block));
+    for i in 0..8 {
+        let words = hashes[i].to_words();
+        for (hash, word) in out.iter_mut().zip(words.as_ref()) {
+            hash[i] = *word;
+        }
+    }
 }
 
 /// Big-endian words from little-endian ones and the other way round.

@@ -32,7 +32,7 @@ impl Kernel for Soft {
         for (header, slot) in headers.iter().zip(out) {
             let (key, mut x) = expand::<u32>((), core::slice::from_ref(header), midstate);
             mix(&mut x, memory);
-            *slot = finish((), &key, &x);
+            finish((), &key, &x, core::slice::from_mut(slot));
         }
     }
 }
@@ -109,63 +109,69 @@ fn mix(x: &mut Row, memory: &mut [u8]) {
     }
     for _ in 0..ROWS {
         let row = words(&rows[x[16] as usize % ROWS]);
-        for (word, other) in x.iter_mut().zip(row) {
-            *word ^= other;
+        for i in 0..32 {
+            x[i] ^= row[i];
         }
         block_mix(x);
     }
 }
 
 /// scryptBlockMix with r = 1 (RFC 7914, section 4).
+#[inline]
 fn block_mix(x: &mut Row) {
+    for i in 0..16 {
+        x[i] ^= x[16 + i];
+    }
     let (halves, _) = x.as_chunks_mut::<16>();
     let [first, second] = halves else { return };
-    add_into(first, second);
     salsa20_8(first);
-    add_into(second, first);
+    for i in 0..16 {
+        second[i] ^= first[i];
+    }
     salsa20_8(second);
 }
 
-fn add_into(to: &mut [u32; 16], from: &[u32; 16]) {
-    for (word, other) in to.iter_mut().zip(from) {
-        *word ^= other;
-    }
+/// A step of four quarter rounds, which don't wait for each other: `x[to] ^= (x[a] + x[b]) <<< k`.
+macro_rules! step {
+    ($x:ident, $k:literal: $($to:literal $a:literal $b:literal),*) => {
+        $($x[$to] ^= $x[$a].wrapping_add($x[$b]).rotate_left($k);)*
+    };
 }
 
 /// The Salsa20/8 core (RFC 7914, section 3).
 fn salsa20_8(block: &mut [u32; 16]) {
     let mut x = *block;
-    let mut quarter = |a: usize, b: usize, c: usize, d: usize| {
-        x[b] ^= x[a].wrapping_add(x[d]).rotate_left(7);
-        x[c] ^= x[b].wrapping_add(x[a]).rotate_left(9);
-        x[d] ^= x[c].wrapping_add(x[b]).rotate_left(13);
-        x[a] ^= x[d].wrapping_add(x[c]).rotate_left(18);
-    };
     for _ in 0..4 {
-        quarter(0, 4, 8, 12);
-        quarter(5, 9, 13, 1);
-        quarter(10, 14, 2, 6);
-        quarter(15, 3, 7, 11);
-        quarter(0, 1, 2, 3);
-        quarter(5, 6, 7, 4);
-        quarter(10, 11, 8, 9);
-        quarter(15, 12, 13, 14);
+        step!(x, 7: 4 0 12, 9 5 1, 14 10 6, 3 15 11);
+        step!(x, 9: 8 4 0, 13 9 5, 2 14 10, 7 3 15);
+        step!(x, 13: 12 8 4, 1 13 9, 6 2 14, 11 7 3);
+        step!(x, 18: 0 12 8, 5 1 13, 10 6 2, 15 11 7);
+        step!(x, 7: 1 0 3, 6 5 4, 11 10 9, 12 15 14);
+        step!(x, 9: 2 1 0, 7 6 5, 8 11 10, 13 12 15);
+        step!(x, 13: 3 2 1, 4 7 6, 9 8 11, 14 13 12);
+        step!(x, 18: 0 3 2, 5 4 7, 10 9 8, 15 14 13);
     }
-    for (word, mixed) in block.iter_mut().zip(x) {
-        *word = word.wrapping_add(mixed);
+    for i in 0..16 {
+        block[i] = block[i].wrapping_add(x[i]);
     }
 }
 
+#[inline]
 fn words(bytes: &[u8; 128]) -> Row {
     let (fours, _) = bytes.as_chunks::<4>();
-    core::array::from_fn(|i| u32::from_le_bytes(fours[i]))
+    let mut row = [0; 32];
+    for i in 0..32 {
+        row[i] = u32::from_le_bytes(fours[i]);
+    }
+    row
 }
 
+#[inline]
 fn row_bytes(row: &Row) -> [u8; 128] {
     let mut bytes = [0; 128];
     let (fours, _) = bytes.as_chunks_mut::<4>();
-    for (four, word) in fours.iter_mut().zip(row) {
-        *four = word.to_le_bytes();
+    for i in 0..32 {
+        fours[i] = row[i].to_le_bytes();
     }
     bytes
 }

@@ -8,12 +8,9 @@ use core::arch::x86_64::{
 
 use super::cache;
 use super::kernel::Kernel;
-use super::lanes::{Lanes, Rows};
+use super::lanes::Lanes;
 use super::pbkdf2::{self, Header};
-use super::rows;
-
-/// How many vectors of one hash go through the rounds together.
-const GROUPS: usize = 4;
+use super::rows::{self, LANES, Rows};
 
 /// Every 64-bit x86 processor has SSE2.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +26,7 @@ impl Sse2 {
     pub(super) fn new() -> Self {
         Self {
             cpu: Cpu(()),
-            sets: cache::sets(GROUPS),
+            sets: cache::sets(LANES),
         }
     }
 }
@@ -44,7 +41,7 @@ impl Kernel for Sse2 {
     }
 
     fn lanes(&self) -> usize {
-        GROUPS
+        LANES
     }
 
     fn sets(&self) -> usize {
@@ -52,7 +49,7 @@ impl Kernel for Sse2 {
     }
 
     fn hash(&self, memory: &mut [u8], headers: &[Header], midstate: Option<&[u32; 8]>, out: &mut [[u32; 8]]) {
-        rows::hash::<Words, GROUPS>(self.cpu, memory, headers, midstate, out);
+        rows::hash::<Words>(self.cpu, memory, headers, midstate, out);
     }
 }
 
@@ -118,18 +115,16 @@ impl Lanes for Words {
 }
 
 impl Rows for Words {
-    const HASHES: usize = 1;
-
     #[inline(always)]
-    fn gather(_: Cpu, [row, _]: [&[u8; 128]; 2], part: usize) -> Self {
+    fn get(_: Cpu, row: &[u8; 128], part: usize) -> Self {
         let bytes = &row.as_chunks::<16>().0[part];
         // SAFETY: see above.
         Self(unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) })
     }
 
     #[inline(always)]
-    fn scatter(self, rows: &mut [[u8; 128]], part: usize) {
-        let bytes = &mut rows[0].as_chunks_mut::<16>().0[part];
+    fn put(self, row: &mut [u8; 128], part: usize) {
+        let bytes = &mut row.as_chunks_mut::<16>().0[part];
         // SAFETY: see above.
         unsafe { _mm_storeu_si128(bytes.as_mut_ptr().cast(), self.0) };
     }
@@ -153,7 +148,7 @@ impl Rows for Words {
     }
 
     #[inline(always)]
-    fn first(self, _: usize) -> u32 {
+    fn first(self) -> u32 {
         // SAFETY: see above.
         unsafe { _mm_cvtsi128_si32(self.0) as u32 }
     }

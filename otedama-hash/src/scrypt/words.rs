@@ -37,11 +37,12 @@ pub(super) struct Group<L: Steps> {
     /// What its second salsa takes.
     pub(super) middle: [L::Words; 16],
     pub(super) spare: L::Spare,
-    /// Where in memory the rows begin among which each hash's next one is: within it, always.
+    /// Where in the memory the rows begin among which each hash's next one is. Only [`find_next`] sets
+    /// it, to what lies within the memory.
     pub(super) next: L::Words,
 }
 
-/// Computes the hashes of `headers`, two groups at a time where there is memory for two.
+/// Computes the hashes of `headers`, which are one group or two that take turns.
 #[inline(always)]
 pub(super) fn hash<L: Steps>(
     cpu: L::Cpu,
@@ -129,11 +130,5 @@ fn end<L: Steps>(cpu: L::Cpu, key: &Key<L>, group: &Group<L>, out: &mut [[u32; 8
         x[i] = L::from_words(cpu, group.first[i]);
         x[16 + i] = L::from_words(cpu, group.second[i]);
     }
-    let hashes = finish(cpu, key, &x);
-    for i in 0..8 {
-        let words = hashes[i].to_words();
-        for (hash, word) in out.iter_mut().zip(words.as_ref()) {
-            hash[i] = *word;
-        }
-    }
+    finish(cpu, key, &x, out);
 }
