@@ -1,7 +1,7 @@
 //! What `Hasher::scan` promises, kept by every backend that searches 80-byte headers.
 #![allow(clippy::unwrap_used, reason = "a test may fail so")]
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use otedama_hash::{
     Algorithm, EpochKey, HashBackend, Hasher, Hits, NonceRange, PowHash, PowInput, Registry, ScanWork,
@@ -101,11 +101,10 @@ fn a_scan_ends_at_the_last_nonce_of_a_header() {
         );
         let nonces: Vec<_> = hits.drain().map(|hit| hit.nonce).collect();
         assert_eq!(nonces, [last - 1, last], "{backend:?}");
-        assert_eq!(
-            hasher.scan(&work(Target::MAX), last + 1..last + 50, &mut hits),
-            0,
-            "{backend:?}"
-        );
+        for beyond in [last + 1..last + 50, u64::MAX - 1..u64::MAX] {
+            let done = hasher.scan(&work(Target::MAX), beyond, &mut hits);
+            assert_eq!(done, 0, "{backend:?}");
+        }
     });
 }
 
@@ -122,6 +121,26 @@ fn the_stop_flag_ends_a_scan_before_its_first_hash() {
             0,
             "{backend:?}"
         );
+    });
+}
+
+/// Without the flag, the whole range would take minutes.
+#[test]
+fn the_stop_flag_ends_a_scan_under_way() {
+    each(|backend, hasher| {
+        let stop = AtomicBool::new(false);
+        let work = ScanWork {
+            stop: Some(&stop),
+            ..work(Target::from_u256(U256::ZERO))
+        };
+        let done = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::yield_now();
+                stop.store(true, Ordering::Relaxed);
+            });
+            hasher.scan(&work, 0..1 << 32, &mut Hits::with_capacity(1))
+        });
+        assert!(done < 1 << 32, "{backend:?}");
     });
 }
 

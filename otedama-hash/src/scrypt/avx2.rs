@@ -11,7 +11,7 @@ use super::cache;
 use super::kernel::{Kernel, MEMORY_PER_HASH};
 use super::lanes::Lanes;
 use super::pbkdf2::{self, Header};
-use super::words::{self, Steps};
+use super::words::{self, Steps, words_kernel};
 
 /// How many hashes a group has.
 const LANES: usize = 8;
@@ -36,38 +36,7 @@ impl Avx2 {
     }
 }
 
-impl Kernel for Avx2 {
-    fn name(&self) -> &'static str {
-        "avx2"
-    }
-
-    fn scan_len(&self) -> u64 {
-        384
-    }
-
-    fn lanes(&self) -> usize {
-        LANES
-    }
-
-    fn sets(&self) -> usize {
-        self.sets
-    }
-
-    fn hash(&self, memory: &mut [u8], headers: &[Header], midstate: Option<&[u32; 8]>, out: &mut [[u32; 8]]) {
-        #[target_feature(enable = "avx2")]
-        fn with_avx2(
-            cpu: Cpu,
-            memory: &mut [u8],
-            headers: &[Header],
-            midstate: Option<&[u32; 8]>,
-            out: &mut [[u32; 8]],
-        ) {
-            words::hash::<Words>(cpu, memory, headers, midstate, out);
-        }
-        // SAFETY: `self.cpu` proves that the processor has AVX2.
-        unsafe { with_avx2(self.cpu, memory, headers, midstate, out) }
-    }
-}
+words_kernel!(Avx2, Words, "avx2", "avx2", 384);
 
 #[derive(Clone, Copy)]
 pub(super) struct Words(__m256i);

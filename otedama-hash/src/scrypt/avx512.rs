@@ -11,7 +11,7 @@ use super::cache;
 use super::kernel::{Kernel, MEMORY_PER_HASH};
 use super::lanes::Lanes;
 use super::pbkdf2::{self, Header};
-use super::words::{self, Steps};
+use super::words::{self, Steps, words_kernel};
 
 /// How many hashes a group has.
 const LANES: usize = 16;
@@ -37,38 +37,7 @@ impl Avx512 {
     }
 }
 
-impl Kernel for Avx512 {
-    fn name(&self) -> &'static str {
-        "avx512"
-    }
-
-    fn scan_len(&self) -> u64 {
-        1024
-    }
-
-    fn lanes(&self) -> usize {
-        LANES
-    }
-
-    fn sets(&self) -> usize {
-        self.sets
-    }
-
-    fn hash(&self, memory: &mut [u8], headers: &[Header], midstate: Option<&[u32; 8]>, out: &mut [[u32; 8]]) {
-        #[target_feature(enable = "avx512f,avx512vl")]
-        fn with_avx512(
-            cpu: Cpu,
-            memory: &mut [u8],
-            headers: &[Header],
-            midstate: Option<&[u32; 8]>,
-            out: &mut [[u32; 8]],
-        ) {
-            words::hash::<Words>(cpu, memory, headers, midstate, out);
-        }
-        // SAFETY: `self.cpu` proves that the processor has AVX-512F and VL.
-        unsafe { with_avx512(self.cpu, memory, headers, midstate, out) }
-    }
-}
+words_kernel!(Avx512, Words, "avx512", "avx512f,avx512vl", 1024);
 
 #[derive(Clone, Copy)]
 pub(super) struct Words(__m512i);

@@ -9,6 +9,7 @@ use super::soft;
 use crate::backend::{HEADER_LEN, Hasher, Hit, Hits, NonceRange, PowHash, PowInput, ScanWork};
 use crate::memory::Region;
 use crate::primitives::Hash256;
+use crate::sha256d::state_bytes;
 
 /// Where the nonce lies in a [`Header`].
 const NONCE_WORD: usize = 19;
@@ -49,7 +50,7 @@ impl ScryptHasher {
         kernel.hash(&mut self.memory, &self.headers, midstate, hashes);
         self.headers.clear();
         let hashes = hashes.iter();
-        hashes.map(|words| Hash256::from_le_bytes(soft::hash_bytes(words)))
+        hashes.map(|words| Hash256::from_le_bytes(state_bytes(words)))
     }
 }
 
@@ -121,18 +122,12 @@ impl Hasher for ScryptHasher {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicBool;
-    use std::thread;
-    use std::time::Duration;
-
     use proptest::prelude::*;
 
     use super::*;
-    use crate::primitives::Target;
     use crate::scrypt::kernel::MEMORY_PER_HASH;
-    use crate::scrypt::kernel::tests::header_bytes;
     use crate::scrypt::{backends, kernels};
-    use crate::{EpochKey, MemoryPlan, PagePolicy, U256};
+    use crate::{EpochKey, MemoryPlan, PagePolicy};
 
     fn hashers() -> Vec<ScryptHasher> {
         kernels()
@@ -142,135 +137,6 @@ mod tests {
                 ScryptHasher::new(kernel, Region::new(bytes, PagePolicy::Normal).unwrap())
             })
             .collect()
-    }
-
-    /// The hash of `blob` with this nonce, by the portable code.
-    fn expected(blob: &[u8; 80], nonce: u64) -> Hash256 {
-        let mut blob = *blob;
-        blob[76..].copy_from_slice(&(nonce as u32).to_le_bytes());
-        let mut memory = vec![0; MEMORY_PER_HASH];
-        Hash256::from_le_bytes(soft::scrypt(&blob, &mut memory))
-    }
-
-    fn work(blob: &[u8], target: Target) -> ScanWork<'_> {
-        ScanWork {
-            blob,
-            height: 0,
-            target,
-            stop: None,
-        }
-    }
-
-    /// A target that about one hash in four meets.
-    fn quarter() -> Target {
-        Target::from_u256(U256::MAX >> 2)
-    }
-
-    fn found(hits: &Hits) -> Vec<(u64, Hash256)> {
-        hits.as_slice()
-            .iter()
-            .map(|hit| (hit.nonce, hit.pow.hash))
-            .collect()
-    }
-
-    #[test]
-    fn a_scan_finds_every_nonce_in_order() {
-        let blob = header_bytes(7);
-        let all: Vec<_> = (1000..1100)
-            .map(|nonce| (nonce, expected(&blob, nonce)))
-            .collect();
-        for mut hasher in hashers() {
-            for (start, end) in [(0, 0), (0, 1), (3, 5), (0, 40), (37, 100)] {
-                let mut hits = Hits::with_capacity(100);
-                let range = 1000 + start as u64..1000 + end as u64;
-                let done = hasher.scan(&work(&blob, quarter()), range, &mut hits);
-                assert_eq!(done, (end - start) as u64);
-                let met = all[start..end]
-                    .iter()
-                    .filter(|(_, hash)| quarter().is_met_by(hash));
-                assert_eq!(found(&hits), met.copied().collect::<Vec<_>>());
-            }
-        }
-    }
-
-    #[test]
-    fn a_full_list_ends_a_scan_where_the_next_one_goes_on() {
-        let blob = header_bytes(8);
-        for mut hasher in hashers() {
-            let mut whole = Hits::with_capacity(100);
-            hasher.scan(&work(&blob, quarter()), 0..70, &mut whole);
-            let (mut pieces, mut next) = (Vec::new(), 0);
-            while next < 70 {
-                let mut hits = Hits::with_capacity(2);
-                let done = hasher.scan(&work(&blob, quarter()), next..70, &mut hits);
-                assert!(done > 0 && (hits.is_full() || next + done == 70));
-                pieces.extend(found(&hits));
-                next += done;
-                let last = hits.as_slice().last();
-                assert!(!hits.is_full() || last.is_some_and(|hit| hit.nonce + 1 == next));
-            }
-            assert_eq!(pieces, found(&whole));
-        }
-    }
-
-    #[test]
-    fn a_full_list_takes_nothing() {
-        for mut hasher in hashers() {
-            let mut hits = Hits::with_capacity(1);
-            assert_eq!(hasher.scan(&work(&[1; 80], Target::MAX), 5..9, &mut hits), 1);
-            assert_eq!(hasher.scan(&work(&[1; 80], Target::MAX), 6..9, &mut hits), 0);
-        }
-    }
-
-    #[test]
-    fn a_scan_ends_at_the_last_nonce_of_a_header() {
-        let (blob, last) = (header_bytes(9), u64::from(u32::MAX));
-        for mut hasher in hashers() {
-            let mut hits = Hits::with_capacity(100);
-            let done = hasher.scan(&work(&blob, Target::MAX), last - 1..last + 50, &mut hits);
-            assert_eq!(done, 2);
-            let nonces = [last - 1, last].map(|nonce| (nonce, expected(&blob, nonce)));
-            assert_eq!(found(&hits), nonces);
-            assert_eq!(
-                hasher.scan(&work(&blob, Target::MAX), last + 1..last + 50, &mut hits),
-                0
-            );
-            assert_eq!(
-                hasher.scan(&work(&blob, Target::MAX), u64::MAX - 1..u64::MAX, &mut hits),
-                0
-            );
-        }
-    }
-
-    #[test]
-    fn the_stop_flag_ends_a_scan_between_batches() {
-        for mut hasher in hashers() {
-            let stop = AtomicBool::new(true);
-            let mut work = work(&[3; 80], Target::from_u256(U256::ZERO));
-            work.stop = Some(&stop);
-            let mut hits = Hits::with_capacity(1);
-            assert_eq!(hasher.scan(&work, 0..1000, &mut hits), 0);
-            stop.store(false, Ordering::Relaxed);
-            let done = thread::scope(|scope| {
-                scope.spawn(|| {
-                    thread::sleep(Duration::from_millis(5));
-                    stop.store(true, Ordering::Relaxed);
-                });
-                hasher.scan(&work, 0..1 << 32, &mut hits)
-            });
-            assert_eq!(done % hasher.batch() as u64, 0);
-        }
-    }
-
-    #[test]
-    fn a_blob_of_another_length_is_hashed_but_not_scanned() {
-        for mut hasher in hashers() {
-            for blob in [&[0; 79][..], &[0; 81], &[]] {
-                let mut hits = Hits::with_capacity(1);
-                assert_eq!(hasher.scan(&work(blob, Target::MAX), 0..10, &mut hits), 0);
-                assert!(hits.as_slice().is_empty());
-            }
-        }
     }
 
     proptest! {
@@ -309,9 +175,11 @@ mod tests {
             setup.limit_bytes = Some(4 << 20);
             let prepared = backend.prepare(EpochKey::default(), &setup).unwrap();
             assert_eq!(prepared.plan(), MemoryPlan::Full);
-            let mut hits = Hits::with_capacity(1);
+            let mut out = [PowHash::default()];
             let mut hasher = prepared.hasher().unwrap();
-            assert_eq!(hasher.scan(&work(&[0; 80], Target::MAX), 0..9, &mut hits), 1);
+            hasher.hash_batch(&[PowInput::of(&[0; 80])], &mut out);
+            let expected = soft::scrypt(&[0; 80], &mut vec![0; MEMORY_PER_HASH]);
+            assert_eq!(out[0].hash.to_le_bytes(), expected);
         }
     }
 }

@@ -2,31 +2,7 @@
 //! 80-byte headers side by side, each password and salt at once.
 
 use super::lanes::Lanes;
-
-/// The state in which SHA-256 starts (FIPS 180-4, section 5.3.3).
-pub(super) const INITIAL_STATE: [u32; 8] = [
-    0x6a09_e667,
-    0xbb67_ae85,
-    0x3c6e_f372,
-    0xa54f_f53a,
-    0x510e_527f,
-    0x9b05_688c,
-    0x1f83_d9ab,
-    0x5be0_cd19,
-];
-
-/// The constants of the rounds (FIPS 180-4, section 4.2.2).
-#[rustfmt::skip]
-const K: [u32; 64] = [
-    0x428a_2f98, 0x7137_4491, 0xb5c0_fbcf, 0xe9b5_dba5, 0x3956_c25b, 0x59f1_11f1, 0x923f_82a4, 0xab1c_5ed5,
-    0xd807_aa98, 0x1283_5b01, 0x2431_85be, 0x550c_7dc3, 0x72be_5d74, 0x80de_b1fe, 0x9bdc_06a7, 0xc19b_f174,
-    0xe49b_69c1, 0xefbe_4786, 0x0fc1_9dc6, 0x240c_a1cc, 0x2de9_2c6f, 0x4a74_84aa, 0x5cb0_a9dc, 0x76f9_88da,
-    0x983e_5152, 0xa831_c66d, 0xb003_27c8, 0xbf59_7fc7, 0xc6e0_0bf3, 0xd5a7_9147, 0x06ca_6351, 0x1429_2967,
-    0x27b7_0a85, 0x2e1b_2138, 0x4d2c_6dfc, 0x5338_0d13, 0x650a_7354, 0x766a_0abb, 0x81c2_c92e, 0x9272_2c85,
-    0xa2bf_e8a1, 0xa81a_664b, 0xc24b_8b70, 0xc76c_51a3, 0xd192_e819, 0xd699_0624, 0xf40e_3585, 0x106a_a070,
-    0x19a4_c116, 0x1e37_6c08, 0x2748_774c, 0x34b0_bcb5, 0x391c_0cb3, 0x4ed8_aa4a, 0x5b9c_ca4f, 0x682e_6ff3,
-    0x748f_82ee, 0x78a5_636f, 0x84c8_7814, 0x8cc7_0208, 0x90be_fffa, 0xa450_6ceb, 0xbef9_a3f7, 0xc671_78f2,
-];
+use crate::sha256d::words::{INITIAL, ROUND};
 
 /// A header as twenty big-endian words.
 pub(super) type Header = [u32; 20];
@@ -62,7 +38,7 @@ pub(super) fn compress<L: Lanes>(cpu: L::Cpu, state: &[L; 8], block: &[L; 16]) -
                 w[i] = w[i].add(small0).add(w[(i + 9) % 16].add(small1));
             }
             let big1 = e.rotl::<26, 6>().xor3(e.rotl::<21, 11>(), e.rotl::<7, 25>());
-            let k = L::splat(cpu, K[sixteen * 16 + i]);
+            let k = L::splat(cpu, ROUND[sixteen * 16 + i]);
             let t1 = h.add(w[i].add(k)).add(e.choose(f, g)).add(big1);
             let big0 = a.rotl::<30, 2>().xor3(a.rotl::<19, 13>(), a.rotl::<10, 22>());
             let t2 = big0.add(a.majority(b, c));
@@ -104,7 +80,7 @@ fn padded_key<L: Lanes>(cpu: L::Cpu, words: &[L; 8], pad: u32) -> [L; 8] {
     for i in 0..8 {
         block[i] = block[i].xor(words[i]);
     }
-    L::compress(cpu, &splat_state(cpu, &INITIAL_STATE), &block)
+    L::compress(cpu, &splat_state(cpu, &INITIAL), &block)
 }
 
 /// The message authentication code from the inner hash's last state.
@@ -116,7 +92,7 @@ fn outer<L: Lanes>(cpu: L::Cpu, key: &Key<L>, inner: &[L; 8]) -> [L; 8] {
 /// SHA-256's state after the first 64 bytes of `header`, which no nonce changes.
 pub(super) fn midstate(header: &Header) -> [u32; 8] {
     let first = header.first_chunk().expect("twenty words are more than sixteen");
-    u32::compress((), &INITIAL_STATE, first)
+    u32::compress((), &INITIAL, first)
 }
 
 /// The key and the 128 bytes (as little-endian words) that Scrypt's mixing starts from, for a lane of
@@ -138,7 +114,7 @@ pub(super) fn expand<L: Lanes>(
     let [first @ .., w0, w1, w2, w3] = words;
     let state = match midstate {
         Some(state) => splat_state(cpu, state),
-        None => L::compress(cpu, &splat_state(cpu, &INITIAL_STATE), &first),
+        None => L::compress(cpu, &splat_state(cpu, &INITIAL), &first),
     };
     // A password longer than a block is hashed first.
     let password = L::compress(cpu, &state, &last_block(cpu, &[w0, w1, w2, w3], 80 * 8));

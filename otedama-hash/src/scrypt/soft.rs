@@ -2,7 +2,8 @@
 
 use super::kernel::{Kernel, MEMORY_PER_HASH, ROWS};
 use super::lanes::Lanes;
-use super::pbkdf2::{self, Header, INITIAL_STATE, expand, finish};
+use super::pbkdf2::{self, Header, expand, finish};
+use crate::sha256d::sha256_of as sha256;
 
 /// One hash's 128 bytes as words.
 pub(super) type Row = [u32; 32];
@@ -180,19 +181,19 @@ fn row_bytes(row: &Row) -> [u8; 128] {
 fn pbkdf2(password: &[u8], salt: &[u8], out: &mut [u8]) {
     let hashed;
     let key = if password.len() > 64 {
-        hashed = Sha256::new().update(password).finish();
+        hashed = sha256(password);
         &hashed[..]
     } else {
         password
     };
     for (i, chunk) in (1u32..).zip(out.chunks_mut(32)) {
-        let block = hmac(key, &[salt, &i.to_be_bytes()]);
+        let block = hmac(key, &[salt, &i.to_be_bytes()].concat());
         chunk.copy_from_slice(&block[..chunk.len()]);
     }
 }
 
-/// HMAC-SHA256 of the message in two parts. The key is no longer than a block.
-fn hmac(key: &[u8], message: &[&[u8]; 2]) -> [u8; 32] {
+/// HMAC-SHA256. The key is no longer than a block.
+fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
     let padded = |pad: u8| {
         let mut block = [pad; 64];
         for (byte, key) in block.iter_mut().zip(key) {
@@ -200,64 +201,8 @@ fn hmac(key: &[u8], message: &[&[u8]; 2]) -> [u8; 32] {
         }
         block
     };
-    let inner = Sha256::new().update(&padded(0x36));
-    let inner = inner.update(message[0]).update(message[1]).finish();
-    Sha256::new().update(&padded(0x5c)).update(&inner).finish()
-}
-
-/// SHA-256 of a message in parts.
-struct Sha256 {
-    state: [u32; 8],
-    block: [u8; 64],
-    len: usize,
-}
-
-impl Sha256 {
-    fn new() -> Self {
-        Self {
-            state: INITIAL_STATE,
-            block: [0; 64],
-            len: 0,
-        }
-    }
-
-    fn update(mut self, part: &[u8]) -> Self {
-        for &byte in part {
-            self.push(byte);
-            self.len += 1;
-        }
-        self
-    }
-
-    /// Puts a byte at the block's end, which `len` tells.
-    fn push(&mut self, byte: u8) {
-        let at = self.len % 64;
-        self.block[at] = byte;
-        if at == 63 {
-            let (fours, _) = self.block.as_chunks::<4>();
-            let block = core::array::from_fn(|i| u32::from_be_bytes(fours[i]));
-            self.state = u32::compress((), &self.state, &block);
-        }
-    }
-
-    fn finish(self) -> [u8; 32] {
-        let bits = self.len as u64 * 8;
-        let mut last = self.update(&[0x80]);
-        while last.len % 64 != 56 {
-            last = last.update(&[0]);
-        }
-        hash_bytes(&last.update(&bits.to_be_bytes()).state)
-    }
-}
-
-/// A hash as bytes, from SHA-256's words.
-pub(super) fn hash_bytes(words: &[u32; 8]) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    let (fours, _) = bytes.as_chunks_mut::<4>();
-    for (four, word) in fours.iter_mut().zip(words) {
-        *four = word.to_be_bytes();
-    }
-    bytes
+    let inner = sha256(&[&padded(0x36), message].concat());
+    sha256(&[padded(0x5c).as_slice(), &inner].concat())
 }
 
 #[cfg(test)]
@@ -322,19 +267,6 @@ mod tests {
             const_hex::encode(out),
             "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc\
              49ca9cccf179b645991664b39d77ef317c71b845b1e30bd509112041d3a19783"
-        );
-    }
-
-    #[test]
-    fn sha256_of_the_empty_message_and_of_abc() {
-        // FIPS 180-4's examples.
-        assert_eq!(
-            const_hex::encode(Sha256::new().finish()),
-            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-        );
-        assert_eq!(
-            const_hex::encode(Sha256::new().update(b"abc").finish()),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
     }
 

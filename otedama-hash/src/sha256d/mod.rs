@@ -18,7 +18,7 @@ mod checks;
 mod job;
 mod lanes;
 mod soft;
-mod words;
+pub(crate) mod words;
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
@@ -46,6 +46,7 @@ use crate::primitives::Hash256;
 use crate::setup::{MemoryPlan, Setup};
 
 pub use self::soft::Soft;
+pub(crate) use self::soft::state_bytes;
 
 /// A nonce takes so many bits.
 const NONCES: u64 = 1 << 32;
@@ -68,6 +69,11 @@ static COMPRESS: LazyLock<Compress> = LazyLock::new(|| {
     }
     Soft.compress()
 });
+
+/// SHA-256 of `data`.
+pub(crate) fn sha256_of(data: &[u8]) -> [u8; 32] {
+    sha256(*COMPRESS, data)
+}
 
 /// SHA-256 of the SHA-256 of `data`.
 pub fn sha256d(data: &[u8]) -> Hash256 {

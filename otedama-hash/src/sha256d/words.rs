@@ -1,10 +1,10 @@
 //! The words of SHA-256 and its functions on them (FIPS 180-4, sections 4.1.2, 4.2.2 and 5.3.3).
 
 /// A chaining value: the words a to h.
-pub(super) type State = [u32; 8];
+pub(crate) type State = [u32; 8];
 
 /// What SHA-256 starts from.
-pub(super) const INITIAL: State = [
+pub(crate) const INITIAL: State = [
     0x6a09_e667,
     0xbb67_ae85,
     0x3c6e_f372,
@@ -17,7 +17,7 @@ pub(super) const INITIAL: State = [
 
 /// The constants of the 64 rounds.
 #[rustfmt::skip]
-pub(super) const ROUND: [u32; 64] = [
+pub(crate) const ROUND: [u32; 64] = [
     0x428a_2f98, 0x7137_4491, 0xb5c0_fbcf, 0xe9b5_dba5, 0x3956_c25b, 0x59f1_11f1, 0x923f_82a4, 0xab1c_5ed5,
     0xd807_aa98, 0x1283_5b01, 0x2431_85be, 0x550c_7dc3, 0x72be_5d74, 0x80de_b1fe, 0x9bdc_06a7, 0xc19b_f174,
     0xe49b_69c1, 0xefbe_4786, 0x0fc1_9dc6, 0x240c_a1cc, 0x2de9_2c6f, 0x4a74_84aa, 0x5cb0_a9dc, 0x76f9_88da,
