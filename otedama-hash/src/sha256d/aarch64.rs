@@ -3,6 +3,10 @@
     unsafe_code,
     reason = "the intrinsics of an instruction set that not every CPU has"
 )]
+#![allow(
+    clippy::needless_range_loop,
+    reason = "the calls behind iterators and closures are not always inlined into functions with target features"
+)]
 
 use core::arch::aarch64::{
     uint32x4_t, vaddq_u32, vdupq_n_u32, vgetq_lane_u32, vld1q_u8, vld1q_u32, vreinterpretq_u32_u8,
@@ -101,8 +105,24 @@ fn four_rounds<const N: usize>(s: &mut [Halves; N], kw: [uint32x4_t; N]) {
 #[target_feature(enable = "neon,sha2")]
 #[inline]
 fn expand<const T: usize>(m: &mut [uint32x4_t; 4]) {
-    let [w16, w12, w8, w4] = [0, 1, 2, 3].map(|i| m[(T / 4 + i) % 4]);
+    let [w16, w12] = [m[T / 4 % 4], m[(T / 4 + 1) % 4]];
+    let [w8, w4] = [m[(T / 4 + 2) % 4], m[(T / 4 + 3) % 4]];
     m[T / 4 % 4] = vsha256su1q_u32(vsha256su0q_u32(w16, w12), w8, w4);
+}
+
+/// The streams' message words 4i to 4i + 3 with their constants.
+#[target_feature(enable = "neon,sha2")]
+#[inline]
+fn with_constants<const N: usize>(
+    m: &[[uint32x4_t; 4]; N],
+    i: usize,
+    constants: uint32x4_t,
+) -> [uint32x4_t; N] {
+    let mut kw = [constants; N];
+    for n in 0..N {
+        kw[n] = vaddq_u32(m[n][i], constants);
+    }
+    kw
 }
 
 #[target_feature(enable = "neon,sha2")]
@@ -114,9 +134,9 @@ fn four_steps<const T: usize, const N: usize>(
 ) {
     let constants = four(&constants[T..]);
     let mut kw = [constants; N];
-    for (m, kw) in m.iter_mut().zip(&mut kw) {
-        expand::<T>(m);
-        *kw = vaddq_u32(constants, m[T / 4 % 4]);
+    for n in 0..N {
+        expand::<T>(&mut m[n]);
+        kw[n] = vaddq_u32(constants, m[n][T / 4 % 4]);
     }
     four_rounds(s, kw);
 }
@@ -199,13 +219,16 @@ fn tail_block<const N: usize>(job: &Job, first: u32) -> [Halves; N] {
     four_rounds(&mut s, kw);
     for i in 1..4 {
         let constants = four(&job.tail[1][4 * i..]);
-        four_rounds(&mut s, m.map(|m| vaddq_u32(m[i], constants)));
+        four_rounds(&mut s, with_constants(&m, i, constants));
     }
     for constants in &job.tail[2..] {
         sixteen_steps(&mut s, &mut m, constants);
     }
     let feed = Halves::new(&job.feed);
-    s.map(|s| s.add(feed))
+    for n in 0..N {
+        s[n] = s[n].add(feed);
+    }
+    s
 }
 
 /// The last words of the hashes of `digests`.
@@ -214,11 +237,14 @@ fn tail_block<const N: usize>(job: &Job, first: u32) -> [Halves; N] {
 fn last_words<const N: usize>(digests: [Halves; N]) -> [u32; N] {
     let padding = [four(&[PAD, 0, 0, 0]), four(&[0, 0, 0, HASH_BITS])];
     let mut s = [Halves::new(&INITIAL); N];
-    let mut m = digests.map(|digest| [digest.abcd, digest.efgh, padding[0], padding[1]]);
+    let mut m = [[padding[0]; 4]; N];
+    for n in 0..N {
+        m[n] = [digests[n].abcd, digests[n].efgh, padding[0], padding[1]];
+    }
     let [first, rest @ ..] = &FINAL.rounds;
     for i in 0..2 {
         let constants = four(&first[4 * i..]);
-        four_rounds(&mut s, m.map(|m| vaddq_u32(m[i], constants)));
+        four_rounds(&mut s, with_constants(&m, i, constants));
     }
     four_rounds(&mut s, [four(&first[8..]); N]);
     four_rounds(&mut s, [four(&first[12..]); N]);
@@ -226,7 +252,11 @@ fn last_words<const N: usize>(digests: [Halves; N]) -> [u32; N] {
         sixteen_steps(&mut s, &mut m, constants);
     }
     // The e of round 60 has become h.
-    s.map(|s| vgetq_lane_u32::<3>(s.efgh))
+    let mut last = [0; N];
+    for n in 0..N {
+        last[n] = vgetq_lane_u32::<3>(s[n].efgh);
+    }
+    last
 }
 
 #[cfg(test)]

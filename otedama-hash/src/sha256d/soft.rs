@@ -1,7 +1,5 @@
 //! SHA-256 for any CPU: compression, padding, messages of any length.
 
-use core::array::from_fn;
-
 use super::job::Job;
 use super::lanes::{self, Lanes, hash_headers, search};
 use super::words::{INITIAL, State, big_sigma0, big_sigma1, ch, maj, small_sigma0, small_sigma1};
@@ -40,7 +38,10 @@ impl Kernel for Soft {
 fn compress(state: &mut State, blocks: &[[u8; BLOCK_LEN]]) {
     for block in blocks {
         let (words, _) = block.as_chunks();
-        let mut w = from_fn(|i| u32::from_be_bytes(words[i]));
+        let mut w = [0; 16];
+        for (word, bytes) in w.iter_mut().zip(words) {
+            *word = u32::from_be_bytes(*bytes);
+        }
         lanes::compress(Soft, state, &mut w);
     }
 }
@@ -67,7 +68,7 @@ pub(super) fn finish(compress: Compress, mut state: State, rest: &[u8], len: usi
 }
 
 /// The hash that a last state stands for.
-pub(super) fn state_bytes(state: &State) -> [u8; 32] {
+pub(crate) fn state_bytes(state: &State) -> [u8; 32] {
     let mut bytes = [0; 32];
     for (four, word) in bytes.chunks_exact_mut(4).zip(state) {
         four.copy_from_slice(&word.to_be_bytes());
