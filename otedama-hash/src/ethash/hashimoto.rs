@@ -149,7 +149,9 @@ fn finish_wide(kernel: &Kernel, seeds: &[Node], mixes: &[[Node; 2]], finals: &mu
     wide.0[16] = [1 << 63; WIDE];
     (kernel.permute_wide)(&mut wide);
     for (i, out) in finals.iter_mut().enumerate() {
-        *out = core::array::from_fn(|lane| wide.0[lane][i]);
+        for (out, lanes) in out.iter_mut().zip(&wide.0) {
+            *out = lanes[i];
+        }
     }
 }
 

@@ -203,7 +203,10 @@ pub(crate) fn hash_pair(a: &Node, b: &Node) -> Node {
 /// As [`PermuteWide`] describes it, one state after the other.
 pub(crate) fn permute_wide(wide: &mut WideState) {
     for i in 0..WIDE {
-        let mut state = wide.0.map(|lanes| lanes[i]);
+        let mut state = [0; 25];
+        for (lane, lanes) in state.iter_mut().zip(&wide.0) {
+            *lane = lanes[i];
+        }
         keccak_f1600(&mut state);
         for (lanes, lane) in wide.0.iter_mut().zip(state) {
             lanes[i] = lane;

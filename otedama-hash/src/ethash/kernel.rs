@@ -28,7 +28,7 @@ pub(crate) fn kernels() -> Vec<Kernel> {
         kernels.extend(super::avx512::kernel());
         kernels.extend(super::avx2::kernel());
     }
-    kernels.push(soft::KERNEL);
+    kernels.extend([soft::KERNEL]);
     kernels
 }
 

@@ -22,9 +22,11 @@ pub(crate) struct Soft;
 impl NodeOps for Soft {
     #[inline(always)]
     fn mix(node: &mut Node, with: &Node) {
-        // Both are read before anything is written, so that the compiler may do several words at once.
-        let (words, with) = (node.0, with.0);
-        node.0 = core::array::from_fn(|w| fnv1(words[w], with[w]));
+        // Read before anything is written, so that the compiler may do several words at once.
+        let with = with.0;
+        for (word, with) in node.0.iter_mut().zip(with) {
+            *word = fnv1(*word, with);
+        }
     }
 
     #[inline]

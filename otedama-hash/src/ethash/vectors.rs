@@ -201,7 +201,6 @@ fn caches_are_the_published_ones() {
 }
 
 #[test]
-#[ignore = "takes 285 MB and some seconds"]
 fn the_cache_of_a_distant_epoch_is_the_published_one() {
     check_cache(
         2047,
