@@ -12,7 +12,9 @@ use core::arch::x86_64::{
 
 use super::execute;
 use super::program::Program;
-use super::simd::{Bits, CACHE_WORDS, DagItem, GROUP, Kernel, Mixes, Row, Simd, Sponges, StepCache};
+use super::simd::{
+    Bits, CACHE_WORDS, DagItem, GROUP, Kernel, Mixes, Row, Simd, Sponges, StepCache, vector_kernel,
+};
 
 /// Proof that the machine has the instructions used here; only [`Avx2::detect`] makes one.
 #[derive(Clone, Copy, Debug)]
@@ -198,60 +200,4 @@ fn count_ones_half(a: __m256i) -> __m256i {
     _mm256_madd_epi16(pairs, _mm256_set1_epi16(1))
 }
 
-impl Kernel for Avx2 {
-    fn name(&self) -> &'static str {
-        "avx2"
-    }
-
-    fn keccak(&self, sponges: &mut Sponges) {
-        #[target_feature(enable = "avx2")]
-        fn keccak(simd: Avx2, sponges: &mut Sponges) {
-            execute::keccak(simd, sponges);
-        }
-        // SAFETY: `self` proves that the machine has the instructions.
-        unsafe { keccak(*self, sponges) }
-    }
-
-    fn fill(&self, seeds: &[[u32; 2]; GROUP], mixes: &mut Mixes) {
-        #[target_feature(enable = "avx2")]
-        fn fill(simd: Avx2, seeds: &[[u32; 2]; GROUP], mixes: &mut Mixes) {
-            execute::fill(simd, seeds, mixes);
-        }
-        // SAFETY: `self` proves that the machine has the instructions.
-        unsafe { fill(*self, seeds, mixes) }
-    }
-
-    fn round(
-        &self,
-        program: &Program,
-        cache: &StepCache,
-        round: usize,
-        items: &[&DagItem; GROUP],
-        ahead: &[&DagItem; GROUP],
-        mixes: &mut Mixes,
-    ) {
-        #[target_feature(enable = "avx2")]
-        fn run(
-            simd: Avx2,
-            program: &Program,
-            cache: &StepCache,
-            round: usize,
-            items: &[&DagItem; GROUP],
-            ahead: &[&DagItem; GROUP],
-            mixes: &mut Mixes,
-        ) {
-            execute::round(simd, program, cache, round, items, ahead, mixes);
-        }
-        // SAFETY: `self` proves that the machine has the instructions.
-        unsafe { run(*self, program, cache, round, items, ahead, mixes) }
-    }
-
-    fn reduce(&self, mixes: &Mixes) -> [[u32; 8]; GROUP] {
-        #[target_feature(enable = "avx2")]
-        fn reduce(simd: Avx2, mixes: &Mixes) -> [[u32; 8]; GROUP] {
-            execute::reduce(simd, mixes)
-        }
-        // SAFETY: `self` proves that the machine has the instructions.
-        unsafe { reduce(*self, mixes) }
-    }
-}
+vector_kernel!(Avx2, "avx2", "avx2");

@@ -12,7 +12,9 @@ use core::arch::x86_64::{
 
 use super::execute;
 use super::program::Program;
-use super::simd::{Bits, CACHE_WORDS, DagItem, GROUP, Kernel, Mixes, Row, Simd, Sponges, StepCache};
+use super::simd::{
+    Bits, CACHE_WORDS, DagItem, GROUP, Kernel, Mixes, Row, Simd, Sponges, StepCache, vector_kernel,
+};
 
 /// Proof that the machine has the instructions used here; only [`Avx512::detect`] makes one.
 #[derive(Clone, Copy, Debug)]
@@ -143,60 +145,4 @@ impl Simd for Avx512 {
     }
 }
 
-impl Kernel for Avx512 {
-    fn name(&self) -> &'static str {
-        "avx512"
-    }
-
-    fn keccak(&self, sponges: &mut Sponges) {
-        #[target_feature(enable = "avx512f,avx512cd,avx512vpopcntdq")]
-        fn keccak(simd: Avx512, sponges: &mut Sponges) {
-            execute::keccak(simd, sponges);
-        }
-        // SAFETY: `self` proves that the machine has the instructions.
-        unsafe { keccak(*self, sponges) }
-    }
-
-    fn fill(&self, seeds: &[[u32; 2]; GROUP], mixes: &mut Mixes) {
-        #[target_feature(enable = "avx512f,avx512cd,avx512vpopcntdq")]
-        fn fill(simd: Avx512, seeds: &[[u32; 2]; GROUP], mixes: &mut Mixes) {
-            execute::fill(simd, seeds, mixes);
-        }
-        // SAFETY: `self` proves that the machine has the instructions.
-        unsafe { fill(*self, seeds, mixes) }
-    }
-
-    fn round(
-        &self,
-        program: &Program,
-        cache: &StepCache,
-        round: usize,
-        items: &[&DagItem; GROUP],
-        ahead: &[&DagItem; GROUP],
-        mixes: &mut Mixes,
-    ) {
-        #[target_feature(enable = "avx512f,avx512cd,avx512vpopcntdq")]
-        fn run(
-            simd: Avx512,
-            program: &Program,
-            cache: &StepCache,
-            round: usize,
-            items: &[&DagItem; GROUP],
-            ahead: &[&DagItem; GROUP],
-            mixes: &mut Mixes,
-        ) {
-            execute::round(simd, program, cache, round, items, ahead, mixes);
-        }
-        // SAFETY: `self` proves that the machine has the instructions.
-        unsafe { run(*self, program, cache, round, items, ahead, mixes) }
-    }
-
-    fn reduce(&self, mixes: &Mixes) -> [[u32; 8]; GROUP] {
-        #[target_feature(enable = "avx512f,avx512cd,avx512vpopcntdq")]
-        fn reduce(simd: Avx512, mixes: &Mixes) -> [[u32; 8]; GROUP] {
-            execute::reduce(simd, mixes)
-        }
-        // SAFETY: `self` proves that the machine has the instructions.
-        unsafe { reduce(*self, mixes) }
-    }
-}
+vector_kernel!(Avx512, "avx512", "avx512f,avx512cd,avx512vpopcntdq");

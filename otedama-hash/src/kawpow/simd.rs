@@ -100,14 +100,82 @@ pub(super) trait Kernel: Send + Sync {
     fn reduce(&self, mixes: &Mixes) -> [[u32; 8]; GROUP];
 }
 
-/// Every kernel that this machine can run, the portable one first.
+/// Implements [`Kernel`] for a [`Simd`] type by the generic functions of `execute`, compiled with its instructions.
+#[cfg(target_arch = "x86_64")]
+macro_rules! vector_kernel {
+    ($simd:ident, $name:literal, $features:literal) => {
+        impl Kernel for $simd {
+            fn name(&self) -> &'static str {
+                $name
+            }
+
+            fn keccak(&self, sponges: &mut Sponges) {
+                #[target_feature(enable = $features)]
+                fn keccak(simd: $simd, sponges: &mut Sponges) {
+                    execute::keccak(simd, sponges);
+                }
+                // SAFETY: `self` proves that the machine has the instructions.
+                unsafe { keccak(*self, sponges) }
+            }
+
+            fn fill(&self, seeds: &[[u32; 2]; GROUP], mixes: &mut Mixes) {
+                #[target_feature(enable = $features)]
+                fn fill(simd: $simd, seeds: &[[u32; 2]; GROUP], mixes: &mut Mixes) {
+                    execute::fill(simd, seeds, mixes);
+                }
+                // SAFETY: `self` proves that the machine has the instructions.
+                unsafe { fill(*self, seeds, mixes) }
+            }
+
+            fn round(
+                &self,
+                program: &Program,
+                cache: &StepCache,
+                round: usize,
+                items: &[&DagItem; GROUP],
+                ahead: &[&DagItem; GROUP],
+                mixes: &mut Mixes,
+            ) {
+                #[target_feature(enable = $features)]
+                fn run(
+                    simd: $simd,
+                    program: &Program,
+                    cache: &StepCache,
+                    round: usize,
+                    items: &[&DagItem; GROUP],
+                    ahead: &[&DagItem; GROUP],
+                    mixes: &mut Mixes,
+                ) {
+                    execute::round(simd, program, cache, round, items, ahead, mixes);
+                }
+                // SAFETY: `self` proves that the machine has the instructions.
+                unsafe { run(*self, program, cache, round, items, ahead, mixes) }
+            }
+
+            fn reduce(&self, mixes: &Mixes) -> [[u32; 8]; GROUP] {
+                #[target_feature(enable = $features)]
+                fn reduce(simd: $simd, mixes: &Mixes) -> [[u32; 8]; GROUP] {
+                    execute::reduce(simd, mixes)
+                }
+                // SAFETY: `self` proves that the machine has the instructions.
+                unsafe { reduce(*self, mixes) }
+            }
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+pub(super) use vector_kernel;
+
+/// Every kernel that this machine can run, the portable one last.
 #[cfg(test)]
 pub(super) fn kernels() -> Vec<Box<dyn Kernel>> {
-    let mut kernels: Vec<Box<dyn Kernel>> = vec![Box::new(super::soft::Soft)];
+    let mut kernels: Vec<Box<dyn Kernel>> = Vec::new();
     #[cfg(target_arch = "x86_64")]
     {
         kernels.extend(super::avx2::Avx2::detect().map(|kernel| Box::new(kernel) as Box<dyn Kernel>));
         kernels.extend(super::avx512::Avx512::detect().map(|kernel| Box::new(kernel) as Box<dyn Kernel>));
     }
+    kernels.extend([Box::new(super::soft::Soft) as Box<dyn Kernel>]);
     kernels
 }
