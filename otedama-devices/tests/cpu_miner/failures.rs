@@ -24,6 +24,8 @@ enum Fault {
     Panic,
     /// No more than two hashers can be made.
     OutOfMemory,
+    /// There is no room for a dataset.
+    LightOnly,
 }
 
 /// SHA-256d with a fault.
@@ -57,7 +59,19 @@ impl HashBackend for Faulty {
         16
     }
 
-    fn prepare(&self, _key: EpochKey, _setup: &Setup<'_>) -> Result<Arc<dyn Prepared>, PrepareError> {
+    fn prepare(&self, _key: EpochKey, setup: &Setup<'_>) -> Result<Arc<dyn Prepared>, PrepareError> {
+        if self.fault == Fault::LightOnly {
+            let setup = Setup {
+                limit_bytes: Some(1 << 10),
+                ..*setup
+            };
+            let needed = if setup.memory == MemoryPlan::Full {
+                1 << 20
+            } else {
+                1
+            };
+            setup.check_limit(self.algorithm(), needed)?;
+        }
         Ok(Arc::new(self.clone()))
     }
 }
@@ -140,6 +154,15 @@ fn a_panic_ends_its_thread_and_shows() {
     wait_until(|| miner.running_threads() == 0);
     miner.set_job(job(2, one_in(1000))).unwrap();
     assert_eq!(miner.counters().hashes(), 0);
+    miner.stop();
+}
+
+#[test]
+fn without_room_for_a_dataset_it_mines_in_light_mode() {
+    let (mut miner, solutions) = start(&Faulty::new(Fault::LightOnly), 2, 4);
+    miner.set_job(job(1, one_in(1000))).unwrap();
+    let solution = solutions.recv_timeout(HANGS).unwrap();
+    assert!(solution.job.target.is_met_by(&sha256d(&header_of(&solution))));
     miner.stop();
 }
 
