@@ -19,8 +19,8 @@ pub struct EpochOptions {
     pub pages: PagePolicy,
     /// Threads that build together.
     pub threads: NonZeroUsize,
-    /// Tells how many more bytes may be taken, such as [`available_bytes`](crate::cpu::memory::available_bytes).
-    pub room: fn() -> Option<u64>,
+    /// Tells how many more bytes may be taken on such pages, as [`available_bytes`](crate::cpu::memory::available_bytes).
+    pub room: fn(PagePolicy) -> Option<u64>,
 }
 
 /// What is known of an epoch.
@@ -261,7 +261,7 @@ impl Shared {
             let setup = Setup {
                 memory: task.plan,
                 pages: self.options.pages,
-                limit_bytes: (self.options.room)(),
+                limit_bytes: (self.options.room)(self.options.pages),
                 crew: &Threads::new(self.options.threads),
                 stop: Some(&task.stop),
             };
@@ -386,7 +386,7 @@ mod tests {
             memory,
             pages: PagePolicy::Normal,
             threads: NonZeroUsize::MIN,
-            room: || None,
+            room: |_| None,
         };
         (Epochs::start(Arc::new(machine), options).unwrap(), used)
     }

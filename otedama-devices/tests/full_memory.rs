@@ -7,7 +7,7 @@
 use otedama_devices::cpu::memory::available_bytes;
 use otedama_devices::cpu::{Threads, topology};
 use otedama_hash::{
-    Algorithm, EpochInput, Hits, MemoryPlan, PowHash, PowInput, Registry, ScanWork, Setup, Target,
+    Algorithm, EpochInput, Hits, MemoryPlan, PagePolicy, PowHash, PowInput, Registry, ScanWork, Setup, Target,
 };
 
 /// For the light memory that is held at the same time.
@@ -22,7 +22,7 @@ fn agrees_with_light(algorithm: Algorithm, at: EpochInput, blob: &[u8], nonce_at
     };
     let key = backend.epoch(at).unwrap();
     let needed_bytes = backend.memory(key, MemoryPlan::Full).unwrap();
-    if available_bytes().is_some_and(|room| room < needed_bytes + BESIDE_BYTES) {
+    if available_bytes(PagePolicy::default()).is_some_and(|room| room < needed_bytes + BESIDE_BYTES) {
         eprintln!(
             "SKIPPED: {algorithm} needs {} MiB",
             (needed_bytes + BESIDE_BYTES) >> 20

@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use otedama_devices::cpu::topology::logical_cpus;
 use otedama_devices::cpu::{Threads, memory};
 use otedama_hash::{
     Algorithm, EpochInput, EpochKey, HashBackend, MemoryPlan, PagePolicy, PrepareError, Prepared, Registry,
@@ -187,8 +188,8 @@ fn prepare(
     let setup = Setup {
         memory,
         pages: plan.pages,
-        limit_bytes: memory::available_bytes(),
-        crew: &Threads::new(plan.threads),
+        limit_bytes: memory::available_bytes(plan.pages),
+        crew: &Threads::new(logical_cpus()),
         stop: None,
     };
     let prepared = backend.prepare(key, &setup)?;

@@ -3,12 +3,15 @@
 use std::fs;
 use std::path::Path;
 
+use otedama_hash::PagePolicy;
+
 /// Left for everything else that runs here.
 const RESERVE_BYTES: u64 = 256 << 20;
 
 /// Bytes that a dataset may take: what is available on the machine and within the limits of the control
-/// group, less a reserve. `None` where the system doesn't say.
-pub fn available_bytes() -> Option<u64> {
+/// group, less a reserve, or what is free of the huge pages that were set aside, if `pages` takes those and
+/// they are more. `None` where the system doesn't say.
+pub fn available_bytes(pages: PagePolicy) -> Option<u64> {
     let machine = fs::read_to_string("/proc/meminfo")
         .ok()
         .and_then(|text| mem_available(&text));
@@ -16,7 +19,31 @@ pub fn available_bytes() -> Option<u64> {
         .ok()
         .and_then(|text| group_room(&text, Path::new("/sys/fs/cgroup")));
     let least = [machine, group].into_iter().flatten().min()?;
-    Some(least.saturating_sub(RESERVE_BYTES))
+    let set_aside = match pages {
+        PagePolicy::Reserved => set_aside(Path::new("/sys/kernel/mm/hugepages")),
+        PagePolicy::Advised | PagePolicy::Normal => 0,
+    };
+    Some(least.saturating_sub(RESERVE_BYTES).max(set_aside))
+}
+
+/// Free bytes of the fullest pool of huge pages; neither `MemAvailable` nor a control group's memory counts them.
+fn set_aside(pools: &Path) -> u64 {
+    let free = |pool: &Path| -> Option<u64> {
+        let name = pool.file_name()?.to_str()?;
+        let kib: u64 = name
+            .strip_prefix("hugepages-")?
+            .strip_suffix("kB")?
+            .parse()
+            .ok()?;
+        let read =
+            |file: &str| -> Option<u64> { fs::read_to_string(pool.join(file)).ok()?.trim().parse().ok() };
+        // Promised to mappings that haven't touched them yet.
+        let promised = read("resv_hugepages").unwrap_or(0);
+        let pages = read("free_hugepages")?.saturating_sub(promised);
+        kib.checked_mul(1024)?.checked_mul(pages)
+    };
+    let pools = fs::read_dir(pools).into_iter().flatten().flatten();
+    pools.filter_map(|pool| free(&pool.path())).max().unwrap_or(0)
 }
 
 /// `MemAvailable` of `/proc/meminfo`.
@@ -53,6 +80,26 @@ mod tests {
         for text in ["", "MemAvailable: x kB", "MemAvailable: 1 MB", "MemAvailable:"] {
             assert_eq!(mem_available(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn huge_pages_set_aside_count_but_not_those_promised() {
+        let root = std::env::temp_dir().join(format!("otedama-hugepages-{}", std::process::id()));
+        assert_eq!(set_aside(&root), 0);
+        let write = |pool: &str, free: &str, promised: &str| {
+            let pool = root.join(pool);
+            fs::create_dir_all(&pool).unwrap();
+            fs::write(pool.join("free_hugepages"), free).unwrap();
+            fs::write(pool.join("resv_hugepages"), promised).unwrap();
+        };
+        write("hugepages-2048kB", "1200\n", "30\n");
+        write("hugepages-1048576kB", "1\n", "0\n");
+        write("hugepages-64kB", "many", "0\n");
+        write("something else", "9000", "0\n");
+        assert_eq!(set_aside(&root), 1170 << 21);
+        write("hugepages-1048576kB", "3\n", "0\n");
+        assert_eq!(set_aside(&root), 3 << 30);
+        fs::remove_dir_all(&root).unwrap();
     }
 
     #[test]

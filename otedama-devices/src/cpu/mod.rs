@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::thread::{Builder, JoinHandle};
 
-use otedama_hash::{Algorithm, EpochInput, HashBackend, MemoryPlan, PrepareError, Setup};
+use otedama_hash::{Algorithm, EpochInput, HashBackend, MemoryPlan, PagePolicy, PrepareError, Setup};
 
 use crate::driver::{Counters, Device, DeviceDriver, OpenError, Solution};
 use crate::job::{JobDescription, JobError};
@@ -69,8 +69,8 @@ impl CpuMiner {
         let key = backend.epoch(EpochInput::default())?;
         let setup = Setup {
             memory: MemoryPlan::Full,
-            limit_bytes: memory::available_bytes(),
-            crew: &Threads::new(threads),
+            limit_bytes: memory::available_bytes(PagePolicy::default()),
+            crew: &Threads::new(topology::logical_cpus()),
             ..Setup::default()
         };
         let prepared = match backend.prepare(key, &setup) {
