@@ -7,7 +7,7 @@ use core::arch::aarch64::{
 };
 
 use super::cache;
-use super::kernel::Kernel;
+use super::kernel::{Kernel, vector_kernel};
 use super::lanes::Lanes;
 use super::pbkdf2::{self, Header};
 use super::rows::{self, LANES, Rows};
@@ -32,38 +32,7 @@ impl Neon {
     }
 }
 
-impl Kernel for Neon {
-    fn name(&self) -> &'static str {
-        "neon"
-    }
-
-    fn scan_len(&self) -> u64 {
-        256
-    }
-
-    fn lanes(&self) -> usize {
-        LANES
-    }
-
-    fn sets(&self) -> usize {
-        self.sets
-    }
-
-    fn hash(&self, memory: &mut [u8], headers: &[Header], midstate: Option<&[u32; 8]>, out: &mut [[u32; 8]]) {
-        #[target_feature(enable = "neon")]
-        fn with_neon(
-            cpu: Cpu,
-            memory: &mut [u8],
-            headers: &[Header],
-            midstate: Option<&[u32; 8]>,
-            out: &mut [[u32; 8]],
-        ) {
-            rows::hash::<Words>(cpu, memory, headers, midstate, out);
-        }
-        // SAFETY: `self.cpu` proves that the processor has NEON.
-        unsafe { with_neon(self.cpu, memory, headers, midstate, out) }
-    }
-}
+vector_kernel!(Neon, "neon", "neon", 256, rows::hash::<Words>);
 
 #[derive(Clone, Copy)]
 struct Words(uint32x4_t);

@@ -8,10 +8,10 @@ use core::arch::x86_64::{
 
 use super::avx2_steps::{self, Group, ROWS, Spare};
 use super::cache;
-use super::kernel::{Kernel, MEMORY_PER_HASH};
+use super::kernel::{Kernel, MEMORY_PER_HASH, vector_kernel};
 use super::lanes::Lanes;
 use super::pbkdf2::{self, Header};
-use super::words::{self, Steps, words_kernel};
+use super::words::{self, Steps};
 
 /// How many hashes a group has.
 const LANES: usize = 8;
@@ -36,7 +36,7 @@ impl Avx2 {
     }
 }
 
-words_kernel!(Avx2, Words, "avx2", "avx2", 384);
+vector_kernel!(Avx2, "avx2", "avx2", 384, words::hash::<Words>);
 
 #[derive(Clone, Copy)]
 pub(super) struct Words(__m256i);

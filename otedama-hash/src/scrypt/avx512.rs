@@ -8,10 +8,10 @@ use core::arch::x86_64::{
 
 use super::avx512_steps::{self, Group, Stage};
 use super::cache;
-use super::kernel::{Kernel, MEMORY_PER_HASH};
+use super::kernel::{Kernel, MEMORY_PER_HASH, vector_kernel};
 use super::lanes::Lanes;
 use super::pbkdf2::{self, Header};
-use super::words::{self, Steps, words_kernel};
+use super::words::{self, Steps};
 
 /// How many hashes a group has.
 const LANES: usize = 16;
@@ -37,7 +37,7 @@ impl Avx512 {
     }
 }
 
-words_kernel!(Avx512, Words, "avx512", "avx512f,avx512vl", 1024);
+vector_kernel!(Avx512, "avx512", "avx512f,avx512vl", 1024, words::hash::<Words>);
 
 #[derive(Clone, Copy)]
 pub(super) struct Words(__m512i);

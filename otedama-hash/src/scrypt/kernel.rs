@@ -26,6 +26,55 @@ pub(super) trait Kernel: Send + Sync {
     fn hash(&self, memory: &mut [u8], headers: &[Header], midstate: Option<&[u32; 8]>, out: &mut [[u32; 8]]);
 }
 
+/// Implements [`Kernel`] for a type with the fields `cpu` and `sets` by a function that is compiled for the
+/// instructions that `cpu` proves to be there.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+macro_rules! vector_kernel {
+    ($kernel:ident, $name:literal, $features:literal, $scan_len:literal, $hash:expr) => {
+        impl Kernel for $kernel {
+            fn name(&self) -> &'static str {
+                $name
+            }
+
+            fn scan_len(&self) -> u64 {
+                $scan_len
+            }
+
+            fn lanes(&self) -> usize {
+                LANES
+            }
+
+            fn sets(&self) -> usize {
+                self.sets
+            }
+
+            fn hash(
+                &self,
+                memory: &mut [u8],
+                headers: &[Header],
+                midstate: Option<&[u32; 8]>,
+                out: &mut [[u32; 8]],
+            ) {
+                #[target_feature(enable = $features)]
+                fn compiled(
+                    cpu: Cpu,
+                    memory: &mut [u8],
+                    headers: &[Header],
+                    midstate: Option<&[u32; 8]>,
+                    out: &mut [[u32; 8]],
+                ) {
+                    $hash(cpu, memory, headers, midstate, out);
+                }
+                // SAFETY: `self.cpu` proves that the processor has the instructions.
+                unsafe { compiled(self.cpu, memory, headers, midstate, out) }
+            }
+        }
+    };
+}
+
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+pub(super) use vector_kernel;
+
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;

@@ -65,7 +65,7 @@ fn kernels() -> Vec<Arc<dyn Kernel>> {
     }
     #[cfg(all(target_arch = "aarch64", target_endian = "little", not(miri)))]
     kernels.extend(aarch64::Neon::detect().map(|kernel| Arc::new(kernel) as _));
-    kernels.push(Arc::new(Soft));
+    kernels.extend([Arc::new(Soft) as _]);
     kernels
 }
 

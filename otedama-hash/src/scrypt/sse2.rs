@@ -7,7 +7,7 @@ use core::arch::x86_64::{
 };
 
 use super::cache;
-use super::kernel::Kernel;
+use super::kernel::{Kernel, vector_kernel};
 use super::lanes::Lanes;
 use super::pbkdf2::{self, Header};
 use super::rows::{self, LANES, Rows};
@@ -31,27 +31,7 @@ impl Sse2 {
     }
 }
 
-impl Kernel for Sse2 {
-    fn name(&self) -> &'static str {
-        "sse2"
-    }
-
-    fn scan_len(&self) -> u64 {
-        256
-    }
-
-    fn lanes(&self) -> usize {
-        LANES
-    }
-
-    fn sets(&self) -> usize {
-        self.sets
-    }
-
-    fn hash(&self, memory: &mut [u8], headers: &[Header], midstate: Option<&[u32; 8]>, out: &mut [[u32; 8]]) {
-        rows::hash::<Words>(self.cpu, memory, headers, midstate, out);
-    }
-}
+vector_kernel!(Sse2, "sse2", "sse2", 256, rows::hash::<Words>);
 
 #[derive(Clone, Copy)]
 struct Words(__m128i);

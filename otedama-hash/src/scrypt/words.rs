@@ -6,53 +6,6 @@ use super::kernel::{self, MEMORY_PER_HASH};
 use super::lanes::Lanes;
 use super::pbkdf2::{Header, Key, expand, finish};
 
-/// Implements [`Kernel`](kernel::Kernel) for a type with the fields `cpu` and `sets` by [`hash`], compiled with its
-/// instructions.
-macro_rules! words_kernel {
-    ($kernel:ident, $words:ident, $name:literal, $features:literal, $scan_len:literal) => {
-        impl Kernel for $kernel {
-            fn name(&self) -> &'static str {
-                $name
-            }
-
-            fn scan_len(&self) -> u64 {
-                $scan_len
-            }
-
-            fn lanes(&self) -> usize {
-                LANES
-            }
-
-            fn sets(&self) -> usize {
-                self.sets
-            }
-
-            fn hash(
-                &self,
-                memory: &mut [u8],
-                headers: &[Header],
-                midstate: Option<&[u32; 8]>,
-                out: &mut [[u32; 8]],
-            ) {
-                #[target_feature(enable = $features)]
-                fn compiled(
-                    cpu: Cpu,
-                    memory: &mut [u8],
-                    headers: &[Header],
-                    midstate: Option<&[u32; 8]>,
-                    out: &mut [[u32; 8]],
-                ) {
-                    words::hash::<$words>(cpu, memory, headers, midstate, out);
-                }
-                // SAFETY: `self.cpu` proves that the processor has the instructions.
-                unsafe { compiled(self.cpu, memory, headers, midstate, out) }
-            }
-        }
-    };
-}
-
-pub(super) use words_kernel;
-
 /// What an instruction set does for a group of hashes, one in each lane.
 pub(super) trait Steps: Lanes {
     /// Room that the steps need for themselves.
