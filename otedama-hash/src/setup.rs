@@ -132,6 +132,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "ends the run there")]
     fn what_no_machine_has_is_an_error() {
         let error = Setup::default().region(Algorithm::SCRYPT, 1 << 60).unwrap_err();
         assert!(matches!(error, PrepareError::OutOfMemory { .. }), "{error}");
