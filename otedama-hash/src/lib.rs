@@ -22,6 +22,7 @@ pub use backend::{
     EpochInput, EpochKey, HashBackend, Hasher, Hit, Hits, NonceRange, PerThread, PowHash, PowInput,
     PrepareError, Prepared, ScanWork,
 };
+pub use ethash::keccak256;
 pub use memory::{MemoryReport, PagePolicy, Pages};
 pub use primitives::{CompactError, Difficulty, DifficultyError, Hash256, HexError, Target, U256, Work};
 pub use registry::Registry;

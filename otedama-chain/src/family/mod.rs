@@ -1,6 +1,7 @@
 //! Families of coins: code that all their members share.
 
 pub mod bitcoin;
+pub mod cryptonote;
 
 use std::sync::Arc;
 

@@ -271,8 +271,8 @@ fn node_of(state: &State) -> Node {
     node
 }
 
-/// The 256-bit hash of a message of any length.
-pub(crate) fn keccak256(message: &[u8]) -> [u8; 32] {
+/// Keccak-256 of a message of any length, with the padding from before SHA-3, as Ethereum and Monero use it.
+pub fn keccak256(message: &[u8]) -> [u8; 32] {
     let state = sponge::<RATE_256>(message);
     bytes_of(&state)
 }

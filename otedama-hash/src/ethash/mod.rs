@@ -28,6 +28,7 @@ mod vectors;
 
 use std::sync::Arc;
 
+pub use keccak::keccak256;
 pub use schedule::Schedule;
 
 use crate::{Algorithm, HashBackend};
