@@ -1,9 +1,10 @@
-//! Stratum version 1, Bitcoin dialect: JSON-RPC-like lines over TCP.
+//! Stratum version 1: JSON-RPC-like lines over TCP. Bitcoin's dialect is here, others are in [`dialect`].
 //!
 //! [`parse_request`] and the writers in [`response`] and [`notify`] are the server's side;
 //! [`parse_server_message`] and the writers in [`request`] are the client's.
 
 mod args;
+pub mod dialect;
 mod encode;
 mod error_code;
 mod extranonce;
