@@ -142,6 +142,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(12))]
         #[test]
+        #[cfg_attr(miri, ignore = "takes minutes there")]
         fn batches_of_any_blobs_hash_as_the_portable_code_does(
             blobs in prop::collection::vec(
                 prop_oneof![
