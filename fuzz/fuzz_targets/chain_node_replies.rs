@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use otedama_chain::coins;
-use otedama_chain::node::bitcoind;
+use otedama_chain::node::{bitcoind, monerod};
 
 // Two bytes of HTTP status, then the body.
 fuzz_target!(|data: &[u8]| {
@@ -18,6 +18,10 @@ fuzz_target!(|data: &[u8]| {
     if let Ok(header) = bitcoind::block_header(status, body) {
         let _ = (header.is_orphaned(), header.tip());
     }
+    let _ = monerod::block_template(status, body);
+    let _ = monerod::node_info(status, body);
+    let _ = monerod::block_header(status, body);
+    let _ = monerod::submit_outcome(status, body);
     if let Ok(info) = bitcoind::blockchain_info(status, body) {
         for spec in coins::all() {
             let _ = info.check(spec);

@@ -3,9 +3,11 @@
 
 use libfuzzer_sys::fuzz_target;
 use otedama_chain::node::bitcoind::hash_block;
+use otedama_chain::node::monerod::publication;
 
-// Frames, each behind a byte that holds its length.
+// Frames, each behind a byte that holds its length; or one frame.
 fuzz_target!(|data: &[u8]| {
+    let _ = publication(data);
     let mut frames = Vec::new();
     let mut rest = data;
     while let Some((len, tail)) = rest.split_first() {

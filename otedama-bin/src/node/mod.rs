@@ -10,7 +10,8 @@ mod zmq;
 
 use std::sync::Arc;
 
-use otedama_chain::node::bitcoind::{BlockHeader, ChainMismatch, ReplyError, RpcError, SubmitOutcome};
+use otedama_chain::node::bitcoind::{BlockHeader, ChainMismatch, SubmitOutcome};
+use otedama_chain::node::{ReplyError, RpcError};
 use otedama_chain::{ChainSpec, Family, Template, TemplateError};
 use otedama_hash::Hash256;
 

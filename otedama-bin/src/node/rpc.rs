@@ -12,7 +12,8 @@ use hyper::{Request, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use otedama_chain::node::bitcoind::{self, BlockHeader, ReplyError, SubmitOutcome};
+use otedama_chain::node::ReplyError;
+use otedama_chain::node::bitcoind::{self, BlockHeader, SubmitOutcome};
 use otedama_chain::{ChainSpec, Family, Template};
 use otedama_hash::Hash256;
 

@@ -3,8 +3,9 @@
 use otedama_hash::Hash256;
 use serde::Deserialize;
 
-use super::reply::{self, ReplyError};
+use super::reply;
 use crate::TipHeader;
+use crate::node::ReplyError;
 
 /// What a node knows about a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,8 +3,9 @@
 use otedama_hash::Hash256;
 use serde::Deserialize;
 
-use super::reply::{self, ReplyError};
+use super::reply;
 use crate::ChainSpec;
+use crate::node::ReplyError;
 
 /// What a node says about its chain.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,132 +1,50 @@
-//! What a node's HTTP server answers.
+//! What the node answers.
 
 use otedama_hash::Hash256;
-use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
+use serde::Deserialize;
 
-/// Longest part of a node's message that is kept.
-const MESSAGE_MAX: usize = 300;
+use crate::node::rpc::{self, KnownError, ReplyError};
 
-/// An error that the node reports for a call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RpcError {
-    /// Its number.
-    pub code: i32,
-    /// Its text, cut where it is very long.
-    pub message: String,
-}
-
-impl RpcError {
-    /// What an operator can do about it.
-    pub fn remedy(&self) -> Option<&'static str> {
-        Some(match self.code {
-            -8 => "is this a node of the configured coin, and is it recent enough?",
-            -9 => "the node has no peers: check its network connection, or connect it to a node with addnode",
-            -10 => {
-                "the node is still downloading the chain: wait until it is done; in regtest mine one block first"
-            }
-            -22 => "the node can't read the block: is it a node of the configured coin?",
-            -28 => "the node is starting: it answers in a moment",
-            -32601 => "the node lacks this call: is it a full node with mining enabled?",
-            _ => return None,
-        })
+const fn known(code: i32, is_transient: bool, remedy: &'static str) -> KnownError {
+    KnownError {
+        code,
+        remedy,
+        is_transient,
     }
 }
 
-impl core::fmt::Display for RpcError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "the node answers {}: {}", self.code, self.message)?;
-        match self.remedy() {
-            Some(remedy) => write!(f, " ({remedy})"),
-            None => Ok(()),
-        }
-    }
-}
-
-/// Why a reply holds no result.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReplyError {
-    /// HTTP 401.
-    #[error("the node refuses the user and password; check rpcuser and rpcpassword, or the cookie file")]
-    Unauthorized,
-    /// HTTP 403.
-    #[error("the node refuses calls from this address or of this method; check rpcallowip and rpcwhitelist")]
-    Forbidden,
-    /// HTTP 429 or 503.
-    #[error("the node's queue of calls is full; raise rpcworkqueue, or ask less often")]
-    Overloaded,
-    /// The node reports an error.
-    #[error("{0}")]
-    Rpc(RpcError),
-    /// The answer isn't what it should be.
-    #[error("unexpected answer (HTTP {status}): {reason}")]
-    Malformed {
-        /// HTTP status code.
-        status: u16,
-        /// What is wrong with it.
-        reason: String,
-    },
-}
-
-impl ReplyError {
-    /// Whether the same call may succeed later without anybody doing anything.
-    pub fn is_transient(&self) -> bool {
-        match self {
-            Self::Overloaded => true,
-            Self::Rpc(error) => matches!(error.code, -9 | -10 | -28),
-            _ => false,
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct Reply<'a> {
-    #[serde(borrow, default, deserialize_with = "present")]
-    result: Option<&'a RawValue>,
-    error: Option<ErrorObject>,
-}
-
-#[derive(Deserialize)]
-struct ErrorObject {
-    code: i32,
-    message: String,
-}
-
-/// Tells a `null` from a missing key.
-fn present<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'a RawValue>, D::Error> {
-    <&RawValue>::deserialize(deserializer).map(Some)
-}
-
-/// The text of the reply's `result`, which may be `null`.
-pub(super) fn raw_result(status: u16, body: &[u8]) -> Result<&str, ReplyError> {
-    let malformed = |reason: &str| ReplyError::Malformed {
-        status,
-        reason: shortened(reason),
-    };
-    let reply = match (serde_json::from_slice::<Reply<'_>>(body), status) {
-        (Ok(reply), _) => reply,
-        (Err(_), 401) => return Err(ReplyError::Unauthorized),
-        (Err(_), 403) => return Err(ReplyError::Forbidden),
-        (Err(_), 429 | 503) => return Err(ReplyError::Overloaded),
-        (Err(error), _) => return Err(malformed(&error.to_string())),
-    };
-    match (reply.error, reply.result) {
-        (Some(error), _) => Err(ReplyError::Rpc(RpcError {
-            code: error.code,
-            message: shortened(&error.message),
-        })),
-        (None, Some(result)) => Ok(result.get()),
-        (None, None) => Err(malformed("neither result nor error")),
-    }
-}
+const KNOWN: [KnownError; 6] = [
+    known(
+        -8,
+        false,
+        "is this a node of the configured coin, and is it recent enough?",
+    ),
+    known(
+        -9,
+        true,
+        "the node has no peers: check its network connection, or connect it to a node with addnode",
+    ),
+    known(
+        -10,
+        true,
+        "the node is still downloading the chain: wait until it is done; in regtest mine one block first",
+    ),
+    known(
+        -22,
+        false,
+        "the node can't read the block: is it a node of the configured coin?",
+    ),
+    known(-28, true, "the node is starting: it answers in a moment"),
+    known(
+        -32601,
+        false,
+        "the node lacks this call: is it a full node with mining enabled?",
+    ),
+];
 
 /// The reply's `result` as a `T`.
 pub(super) fn result<'a, T: Deserialize<'a>>(status: u16, body: &'a [u8]) -> Result<T, ReplyError> {
-    serde_json::from_str(raw_result(status, body)?).map_err(|error| ReplyError::Malformed {
-        status,
-        reason: shortened(&error.to_string()),
-    })
+    rpc::result(&KNOWN, status, body)
 }
 
 /// The object that [`Family::parse_template`](crate::Family::parse_template) reads, from the reply
@@ -135,11 +53,8 @@ pub(super) fn result<'a, T: Deserialize<'a>>(status: u16, body: &'a [u8]) -> Res
 /// # Errors
 /// When the node reports an error or the reply is malformed.
 pub fn block_template(status: u16, body: &[u8]) -> Result<&[u8], ReplyError> {
-    match raw_result(status, body)? {
-        "null" => Err(ReplyError::Malformed {
-            status,
-            reason: "no template".into(),
-        }),
+    match rpc::raw_result(&KNOWN, status, body)? {
+        "null" => Err(ReplyError::malformed(status, "no template")),
         object => Ok(object.as_bytes()),
     }
 }
@@ -154,14 +69,8 @@ pub fn block_hash(status: u16, body: &[u8]) -> Result<Hash256, ReplyError> {
 }
 
 pub(super) fn hash(status: u16, hex: &str) -> Result<Hash256, ReplyError> {
-    Hash256::from_display_hex(hex).map_err(|_| ReplyError::Malformed {
-        status,
-        reason: "a block hash is not 64 hex digits".into(),
-    })
-}
-
-fn shortened(text: &str) -> String {
-    text.chars().take(MESSAGE_MAX).collect()
+    Hash256::from_display_hex(hex)
+        .map_err(|_| ReplyError::malformed(status, "a block hash is not 64 hex digits"))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What a node makes of a submitted block.
 
-use super::reply::{self, ReplyError};
+use super::reply;
+use crate::node::ReplyError;
 
 /// The answer to `submitblock` (BIP 22, section "Block Submission").
 #[derive(Clone, Debug, PartialEq, Eq)]

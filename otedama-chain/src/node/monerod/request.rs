@@ -1,0 +1,82 @@
+//! Bodies of JSON-RPC calls, to be sent by HTTP POST to `/json_rpc`.
+
+use serde::Serialize;
+
+/// The node reserves up to 255 bytes, but from 128 on its `reserved_offset` is one too low: it points into the length
+/// that stands before them, which has two bytes then (seen with 0.18.5).
+pub const RESERVE_MAX: u8 = 127;
+
+#[derive(Serialize)]
+struct Call<'a, P> {
+    jsonrpc: &'a str,
+    id: &'a str,
+    method: &'a str,
+    params: P,
+}
+
+fn call(method: &str, params: impl Serialize) -> String {
+    let call = Call {
+        jsonrpc: "2.0",
+        id: "otedama",
+        method,
+        params,
+    };
+    serde_json::to_string(&call).expect("strings and numbers always serialise")
+}
+
+#[derive(Serialize)]
+struct TemplateRequest<'a> {
+    wallet_address: &'a str,
+    reserve_size: u8,
+}
+
+/// `get_block_template` of a block that pays `address`, which is no subaddress, with so many bytes for the pool,
+/// at most [`RESERVE_MAX`].
+pub fn get_block_template(address: &str, reserve_size: u8) -> String {
+    call(
+        "get_block_template",
+        TemplateRequest {
+            wallet_address: address,
+            reserve_size,
+        },
+    )
+}
+
+/// `submit_block` of a whole block.
+pub fn submit_block(block: &[u8]) -> String {
+    call("submit_block", [const_hex::encode(block)])
+}
+
+/// `get_info`.
+pub fn get_info() -> String {
+    call("get_info", [(); 0])
+}
+
+#[derive(Serialize)]
+struct HeightRequest {
+    height: u64,
+}
+
+/// `get_block_header_by_height` of the best chain.
+pub fn get_block_header_by_height(height: u64) -> String {
+    call("get_block_header_by_height", HeightRequest { height })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_as_the_node_reads_them() {
+        assert_eq!(
+            get_block_template("4abc", 17),
+            r#"{"jsonrpc":"2.0","id":"otedama","method":"get_block_template","params":{"wallet_address":"4abc","reserve_size":17}}"#
+        );
+        assert!(submit_block(&[0xab, 1]).ends_with(r#""method":"submit_block","params":["ab01"]}"#));
+        assert!(get_info().ends_with(r#""method":"get_info","params":[]}"#));
+        assert!(
+            get_block_header_by_height(7)
+                .ends_with(r#""method":"get_block_header_by_height","params":{"height":7}}"#)
+        );
+    }
+}
