@@ -1,19 +1,47 @@
-//! What the HTTP server of a JSON-RPC node answers, whichever node it is.
+//! JSON-RPC over HTTP, whichever node it is.
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 /// Longest part of a node's message that is kept.
 const MESSAGE_MAX: usize = 300;
 
+/// The body of a call.
+pub(super) fn call(jsonrpc: &str, method: &str, params: impl Serialize) -> String {
+    #[derive(Serialize)]
+    struct Call<'a, P> {
+        jsonrpc: &'a str,
+        id: &'a str,
+        method: &'a str,
+        params: P,
+    }
+    let call = Call {
+        jsonrpc,
+        id: "otedama",
+        method,
+        params,
+    };
+    serde_json::to_string(&call).expect("strings and numbers always serialise")
+}
+
 /// What is known of one of a node's error numbers.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct KnownError {
-    pub code: i32,
+    code: i32,
     /// What an operator can do about it.
-    pub remedy: &'static str,
+    remedy: &'static str,
     /// Whether the same call may succeed later without anybody doing anything.
-    pub is_transient: bool,
+    is_transient: bool,
+}
+
+impl KnownError {
+    pub(super) const fn new(code: i32, is_transient: bool, remedy: &'static str) -> Self {
+        Self {
+            code,
+            remedy,
+            is_transient,
+        }
+    }
 }
 
 /// An error that the node reports for a call.

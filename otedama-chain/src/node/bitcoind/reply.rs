@@ -5,37 +5,29 @@ use serde::Deserialize;
 
 use crate::node::rpc::{self, KnownError, ReplyError};
 
-const fn known(code: i32, is_transient: bool, remedy: &'static str) -> KnownError {
-    KnownError {
-        code,
-        remedy,
-        is_transient,
-    }
-}
-
 const KNOWN: [KnownError; 6] = [
-    known(
+    KnownError::new(
         -8,
         false,
         "is this a node of the configured coin, and is it recent enough?",
     ),
-    known(
+    KnownError::new(
         -9,
         true,
         "the node has no peers: check its network connection, or connect it to a node with addnode",
     ),
-    known(
+    KnownError::new(
         -10,
         true,
         "the node is still downloading the chain: wait until it is done; in regtest mine one block first",
     ),
-    known(
+    KnownError::new(
         -22,
         false,
         "the node can't read the block: is it a node of the configured coin?",
     ),
-    known(-28, true, "the node is starting: it answers in a moment"),
-    known(
+    KnownError::new(-28, true, "the node is starting: it answers in a moment"),
+    KnownError::new(
         -32601,
         false,
         "the node lacks this call: is it a full node with mining enabled?",

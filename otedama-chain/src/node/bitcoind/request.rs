@@ -4,23 +4,10 @@ use otedama_hash::Hash256;
 use serde::Serialize;
 
 use crate::ChainSpec;
-
-#[derive(Serialize)]
-struct Call<'a, P> {
-    jsonrpc: &'a str,
-    id: &'a str,
-    method: &'a str,
-    params: P,
-}
+use crate::node::rpc;
 
 fn call(method: &str, params: impl Serialize) -> String {
-    let call = Call {
-        jsonrpc: "1.0",
-        id: "otedama",
-        method,
-        params,
-    };
-    serde_json::to_string(&call).expect("strings and numbers always serialise")
+    rpc::call("1.0", method, params)
 }
 
 #[derive(Serialize)]

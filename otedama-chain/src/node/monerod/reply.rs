@@ -5,38 +5,30 @@ use serde::Deserialize;
 use super::id;
 use crate::node::rpc::{self, KnownError, ReplyError};
 
-const fn known(code: i32, is_transient: bool, remedy: &'static str) -> KnownError {
-    KnownError {
-        code,
-        remedy,
-        is_transient,
-    }
-}
-
 /// From the node's `core_rpc_server_error_codes.h`.
 const KNOWN: [KnownError; 6] = [
-    known(-4, false, "is the pool's address one of this node's network?"),
-    known(
+    KnownError::new(-4, false, "is the pool's address one of this node's network?"),
+    KnownError::new(
         -6,
         false,
         "the node can't read the block: is it a node of the configured coin?",
     ),
-    known(
+    KnownError::new(
         -9,
         true,
         "the node is still downloading the chain: wait until it is done",
     ),
-    known(
+    KnownError::new(
         -12,
         false,
         "the pool's address is a subaddress, which a block can't pay: take the wallet's main address",
     ),
-    known(
+    KnownError::new(
         -19,
         false,
         "the node is restricted: ask one that was started without --restricted-rpc",
     ),
-    known(-32601, false, "the node lacks this call: is it recent enough?"),
+    KnownError::new(-32601, false, "the node lacks this call: is it recent enough?"),
 ];
 
 /// What the node says in `status` when all is well.

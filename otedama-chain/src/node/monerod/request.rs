@@ -2,26 +2,14 @@
 
 use serde::Serialize;
 
+use crate::node::rpc;
+
 /// The node reserves up to 255 bytes, but from 128 on its `reserved_offset` is one too low: it points into the length
 /// that stands before them, which has two bytes then (seen with 0.18.5).
 pub const RESERVE_MAX: u8 = 127;
 
-#[derive(Serialize)]
-struct Call<'a, P> {
-    jsonrpc: &'a str,
-    id: &'a str,
-    method: &'a str,
-    params: P,
-}
-
 fn call(method: &str, params: impl Serialize) -> String {
-    let call = Call {
-        jsonrpc: "2.0",
-        id: "otedama",
-        method,
-        params,
-    };
-    serde_json::to_string(&call).expect("strings and numbers always serialise")
+    rpc::call("2.0", method, params)
 }
 
 #[derive(Serialize)]

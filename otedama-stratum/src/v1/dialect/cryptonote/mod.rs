@@ -13,7 +13,7 @@ use std::borrow::Cow;
 pub use reply::Refusal;
 pub use request::{Call, Login, Request, RequestError, Submit, parse_request};
 pub use server_message::{Reply, ServerMessage, ServerMessageError, parse_server_message};
-pub use target::WireTarget;
+pub use target::{WireTarget, WireTargetError};
 
 /// Reads a JSON object; a list of its members' values, which serde would take as well, is none.
 fn object<'a, T: serde::Deserialize<'a>>(json: &'a [u8]) -> Option<T> {
