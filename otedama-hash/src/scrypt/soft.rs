@@ -272,6 +272,7 @@ mod tests {
 
     proptest! {
         #[test]
+        #[cfg_attr(miri, ignore = "takes minutes there")]
         fn agrees_with_the_scrypt_crate(data in prop::collection::vec(any::<u8>(), 0..200)) {
             let mut memory = vec![0; MEMORY_PER_HASH];
             prop_assert_eq!(scrypt(&data, &mut memory), oracle(&data));
@@ -279,6 +280,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes there")]
     fn headers_hash_as_messages_do() {
         agrees_with_soft(&Soft, 5);
     }
