@@ -30,6 +30,7 @@ macro_rules! kernel_tests {
         }
 
         #[test]
+        #[cfg_attr(miri, ignore = "takes minutes there")]
         fn batches_of_any_length_are_hashed_in_order() {
             $kernel
                 .into_iter()
@@ -37,11 +38,13 @@ macro_rules! kernel_tests {
         }
 
         #[test]
+        #[cfg_attr(miri, ignore = "takes minutes there")]
         fn a_scan_finds_what_hashing_one_by_one_finds() {
             $kernel.into_iter().for_each(crate::sha256d::checks::scans);
         }
 
         #[test]
+        #[cfg_attr(miri, ignore = "takes minutes there")]
         fn a_scan_ends_where_it_should() {
             $kernel.into_iter().for_each(crate::sha256d::checks::ends);
         }
@@ -55,7 +58,7 @@ fn double_sha2(data: &[u8]) -> Hash256 {
 
 fn run<S: Strategy>(cases: u32, strategy: &S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
     let config = Config {
-        cases,
+        cases: if cfg!(miri) { 2 } else { cases },
         failure_persistence: None,
         ..Config::default()
     };

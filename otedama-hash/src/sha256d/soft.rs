@@ -143,6 +143,7 @@ mod tests {
     crate::sha256d::checks::kernel_tests!(Some(Soft));
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes there")]
     fn published_vectors() {
         // NIST, "Secure Hashing: SHA-256 examples" (one and two blocks), and of the test vectors for byte-oriented
         // messages of its validation program SHA256ShortMsg.rsp the first three.
