@@ -9,7 +9,7 @@ use otedama_hash::PagePolicy;
 const RESERVE_BYTES: u64 = 256 << 20;
 
 /// Bytes that a dataset may take: what is available on the machine and within the limits of the control
-/// group, less a reserve, or what is free of the huge pages that were set aside, if `pages` takes those and
+/// group, less a reserve, or what is free of the 2 MiB pages that were set aside, if `pages` takes those and
 /// they are more. `None` where the system doesn't say.
 pub fn available_bytes(pages: PagePolicy) -> Option<u64> {
     let machine = fs::read_to_string("/proc/meminfo")
@@ -26,24 +26,17 @@ pub fn available_bytes(pages: PagePolicy) -> Option<u64> {
     Some(least.saturating_sub(RESERVE_BYTES).max(set_aside))
 }
 
-/// Free bytes of the fullest pool of huge pages; neither `MemAvailable` nor a control group's memory counts them.
+/// Free bytes of the huge pages of 2 MiB; neither `MemAvailable` nor a control group's memory counts them. Those of 1 GiB
+/// don't count here, since not every algorithm takes them: what went to normal pages instead would have no room.
 fn set_aside(pools: &Path) -> u64 {
-    let free = |pool: &Path| -> Option<u64> {
-        let name = pool.file_name()?.to_str()?;
-        let kib: u64 = name
-            .strip_prefix("hugepages-")?
-            .strip_suffix("kB")?
-            .parse()
-            .ok()?;
-        let read =
-            |file: &str| -> Option<u64> { fs::read_to_string(pool.join(file)).ok()?.trim().parse().ok() };
-        // Promised to mappings that haven't touched them yet.
-        let promised = read("resv_hugepages").unwrap_or(0);
-        let pages = read("free_hugepages")?.saturating_sub(promised);
-        kib.checked_mul(1024)?.checked_mul(pages)
+    let read = |file: &str| -> Option<u64> {
+        let path = pools.join("hugepages-2048kB").join(file);
+        fs::read_to_string(path).ok()?.trim().parse().ok()
     };
-    let pools = fs::read_dir(pools).into_iter().flatten().flatten();
-    pools.filter_map(|pool| free(&pool.path())).max().unwrap_or(0)
+    // Promised to mappings that haven't touched them yet.
+    let promised = read("resv_hugepages").unwrap_or(0);
+    let pages = read("free_hugepages").unwrap_or(0).saturating_sub(promised);
+    pages.saturating_mul(2 << 20)
 }
 
 /// `MemAvailable` of `/proc/meminfo`.
@@ -94,11 +87,11 @@ mod tests {
         };
         write("hugepages-2048kB", "1200\n", "30\n");
         write("hugepages-1048576kB", "1\n", "0\n");
-        write("hugepages-64kB", "many", "0\n");
-        write("something else", "9000", "0\n");
         assert_eq!(set_aside(&root), 1170 << 21);
         write("hugepages-1048576kB", "3\n", "0\n");
-        assert_eq!(set_aside(&root), 3 << 30);
+        assert_eq!(set_aside(&root), 1170 << 21);
+        write("hugepages-2048kB", "many", "0\n");
+        assert_eq!(set_aside(&root), 0);
         fs::remove_dir_all(&root).unwrap();
     }
 
