@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use otedama_chain::family::cryptonote::{BlockBlob, NONCE_LEN, NONCE_OFFSET, Template};
+use otedama_chain::family::cryptonote::{BlockBlob, NONCE_LEN, NONCE_OFFSET, NodeTemplate};
 
 // The first byte chooses how many bytes are reserved, the second where; the rest is a template or a block.
 fuzz_target!(|data: &[u8]| {
@@ -10,7 +10,7 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     let (reserved_len, reserved_at) = (usize::from(*reserved_len), usize::from(*reserved_at));
-    let _ = Template::parse(rest, reserved_len);
+    let _ = NodeTemplate::parse(rest, reserved_len);
     let Ok(blob) = BlockBlob::parse(rest.to_vec(), reserved_at, reserved_len) else {
         return;
     };

@@ -53,7 +53,7 @@ static VALID: LazyLock<Vec<u8>> = LazyLock::new(|| {
     };
     let nonce = (0..).find(meets).expect("every second hash does");
     let block = family
-        .assemble(&job, &submission(nonce))
+        .assemble(&job, &submission(nonce), &otedama_hash::PowHash::default())
         .expect("the job's own fields fit");
     chain().submit(&block.bytes, NOW_S).expect("a valid block");
     block.bytes

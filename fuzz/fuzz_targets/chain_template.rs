@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
 use otedama_chain::{EXTRANONCE_LEN, PayoutOutput, PayoutPlan, Submission, TipHeader, coins, family};
-use otedama_hash::{Hash256, sha256d::sha256d};
+use otedama_hash::{Hash256, PowHash, sha256d::sha256d};
 
 // The first byte chooses the chain, the rest is the template.
 fuzz_target!(|data: &[u8]| {
@@ -45,7 +45,7 @@ fuzz_target!(|data: &[u8]| {
         .pow_input(&job, &submission)
         .expect("the job's own fields fit");
     let block = family
-        .assemble(&job, &submission)
+        .assemble(&job, &submission, &PowHash::default())
         .expect("the job's own fields fit");
     assert_eq!(header.len(), 80);
     assert_eq!(block.bytes[..80], header[..]);

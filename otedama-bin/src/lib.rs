@@ -13,6 +13,8 @@ pub mod config;
 pub mod logs;
 pub mod mine;
 pub mod node;
+mod priority;
 pub mod serve;
 pub mod shard;
 pub mod store;
+pub mod verify;

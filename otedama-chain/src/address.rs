@@ -42,12 +42,15 @@ pub enum AddressError {
 /// The script that pays to `address`: P2PKH and P2SH in base58, every witness version in bech32
 /// (BIP 173) or bech32m (BIP 350).
 pub(crate) fn output_script(spec: &ChainSpec, address: &str) -> Result<Vec<u8>, AddressError> {
+    let Some(rules) = spec.bitcoin().map(|rules| &rules.addresses) else {
+        return Err(AddressError::Malformed("the chain is of another family".into()));
+    };
     if address.is_empty() || address.len() > ADDRESS_MAX || !address.is_ascii() {
         return Err(AddressError::Malformed("wrong length or characters".into()));
     }
     match human_readable_part(address) {
-        Some(hrp) => witness_script(spec, &hrp, address),
-        None => base58_script(spec, address),
+        Some(hrp) => witness_script(spec, rules, &hrp, address),
+        None => base58_script(spec, rules, address),
     }
 }
 
@@ -60,20 +63,22 @@ fn human_readable_part(address: &str) -> Option<String> {
     }
     let (hrp, _) = address.rsplit_once('1')?;
     let hrp = hrp.to_ascii_lowercase();
-    let known = coins::all().iter().any(|spec| {
-        let rules = &spec.addresses;
-        rules.bech32_hrp == hrp || rules.mweb_hrp == Some(&hrp)
-    });
+    let known = rules_of_all().any(|(_, rules)| rules.bech32_hrp == hrp || rules.mweb_hrp == Some(&hrp));
     (known || bech32::segwit::decode(address).is_ok()).then_some(hrp)
 }
 
-fn witness_script(spec: &ChainSpec, hrp: &str, address: &str) -> Result<Vec<u8>, AddressError> {
-    if spec.addresses.mweb_hrp == Some(hrp) {
+fn witness_script(
+    spec: &ChainSpec,
+    rules: &AddressRules,
+    hrp: &str,
+    address: &str,
+) -> Result<Vec<u8>, AddressError> {
+    if rules.mweb_hrp == Some(hrp) {
         return Err(AddressError::Mweb {
-            hrp: spec.addresses.bech32_hrp,
+            hrp: rules.bech32_hrp,
         });
     }
-    if spec.addresses.bech32_hrp != hrp {
+    if rules.bech32_hrp != hrp {
         return Err(wrong_chain(spec, &format!("\"{hrp}1\""), |rules| {
             rules.bech32_hrp == hrp || rules.mweb_hrp == Some(hrp)
         }));
@@ -90,7 +95,7 @@ fn witness_script(spec: &ChainSpec, hrp: &str, address: &str) -> Result<Vec<u8>,
     Ok(script)
 }
 
-fn base58_script(spec: &ChainSpec, address: &str) -> Result<Vec<u8>, AddressError> {
+fn base58_script(spec: &ChainSpec, rules: &AddressRules, address: &str) -> Result<Vec<u8>, AddressError> {
     let bytes = base58ck::decode_check(address).map_err(|e| AddressError::Malformed(e.to_string()))?;
     let Some((&version, hash)) = bytes.split_first().filter(|(_, hash)| hash.len() == 20) else {
         return Err(AddressError::Malformed(format!(
@@ -98,7 +103,6 @@ fn base58_script(spec: &ChainSpec, address: &str) -> Result<Vec<u8>, AddressErro
             bytes.len()
         )));
     };
-    let rules = &spec.addresses;
     if version == rules.p2pkh_version {
         // OP_DUP OP_HASH160 <hash> OP_EQUALVERIFY OP_CHECKSIG
         Ok([&[0x76, 0xa9, 20], hash, &[0x88, 0xac]].concat())
@@ -112,11 +116,18 @@ fn base58_script(spec: &ChainSpec, address: &str) -> Result<Vec<u8>, AddressErro
     }
 }
 
+/// Every chain of the family, with its rules.
+fn rules_of_all() -> impl Iterator<Item = (&'static ChainSpec, &'static AddressRules)> {
+    coins::all()
+        .iter()
+        .filter_map(|spec| Some((*spec, &spec.bitcoin()?.addresses)))
+}
+
 /// The error for an address of the first chain whose rules `own` it.
 fn wrong_chain(spec: &ChainSpec, prefix: &str, own: impl Fn(&AddressRules) -> bool) -> AddressError {
     let chain = spec.to_string();
-    match coins::all().iter().find(|other| own(&other.addresses)) {
-        Some(other) => AddressError::OtherChain {
+    match rules_of_all().find(|(_, rules)| own(rules)) {
+        Some((other, _)) => AddressError::OtherChain {
             is: other.to_string(),
             chain,
         },

@@ -8,12 +8,15 @@ pub mod address;
 pub mod coins;
 pub mod dev;
 pub mod family;
+mod job;
 pub mod node;
 pub mod payout;
 pub mod spec;
+mod template;
 
 pub use address::AddressError;
-pub use family::bitcoin::{Job, JobError, Template, TemplateError};
 pub use family::{Block, EXTRANONCE_LEN, Family, PowBlob, Submission, SubmitError, TipHeader, family};
+pub use job::{HeaderParts, Job, JobError};
 pub use payout::{PayoutOutput, PayoutPlan};
 pub use spec::{ChainSpec, Network};
+pub use template::{Template, TemplateError, TemplateField};

@@ -49,15 +49,7 @@ impl FromStr for Network {
     }
 }
 
-/// The code that a coin's templates, jobs and blocks need.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum FamilyKind {
-    /// 80-byte headers, coinbase and merkle tree as in Bitcoin.
-    Bitcoin,
-}
-
-/// How addresses of a chain look.
+/// How addresses of a chain of Bitcoin's family look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AddressRules {
     /// Base58 version byte of pay-to-public-key-hash addresses.
@@ -109,6 +101,83 @@ pub enum RetargetRule {
     EachBlock,
 }
 
+/// What a header of Bitcoin's family looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HeaderRule {
+    /// 80 bytes that end in a nonce of 4.
+    Plain,
+    /// As [`Plain`](Self::Plain), but with the height in the nonce's place, and after it a nonce of 8 bytes and the
+    /// mix of a `KawPow` proof.
+    KawPow,
+}
+
+/// When a block commits to witness data (BIP 141).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SegwitRule {
+    /// Where the template names the rule `segwit`.
+    Named,
+    /// Always.
+    Always,
+}
+
+/// What distinguishes a coin of Bitcoin's family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BitcoinRules {
+    /// How its addresses look.
+    pub addresses: AddressRules,
+    /// What its headers look like.
+    pub header: HeaderRule,
+    /// How many new coins a block makes.
+    pub subsidy: SubsidyRule,
+    /// More than all coins that will ever be, in the smallest unit.
+    pub max_money: u64,
+    /// When the difficulty changes.
+    pub retarget: RetargetRule,
+    /// Largest block weight (BIP 141) where a template names none.
+    pub max_block_weight: u64,
+    /// Rules to name in a request for a template (BIP 9, section "getblocktemplate changes").
+    pub gbt_rules: &'static [&'static str],
+    /// Rules that this crate follows; a template that demands another one is refused.
+    pub rules_understood: &'static [&'static str],
+    /// When blocks commit to witness data.
+    pub segwit: SegwitRule,
+    /// Whether blocks may carry a `MimbleWimble` extension block (Litecoin, LIP 3).
+    pub has_mweb: bool,
+}
+
+/// What distinguishes a coin that descends from `CryptoNote`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CryptoNoteRules {
+    /// What the addresses of wallets start with, once decoded.
+    pub standard_tag: u8,
+    /// The same of addresses with a payment id.
+    pub integrated_tag: u8,
+    /// The same of subaddresses.
+    pub subaddress_tag: u8,
+    /// How miners call the proof of work.
+    pub wire_algorithm: &'static str,
+}
+
+/// The code that a coin's templates, jobs and blocks need, and what distinguishes the coin there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FamilyRules {
+    /// Headers, coinbase and merkle tree as in Bitcoin; the coinbase pays the miners.
+    Bitcoin(BitcoinRules),
+    /// As in Monero; the node writes a miner transaction that pays the pool.
+    CryptoNote(CryptoNoteRules),
+}
+
+/// What miners of a coin speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Dialect {
+    /// Stratum v1 as for Bitcoin.
+    Bitcoin,
+    /// `login`, `job`, `submit` as for Monero.
+    CryptoNote,
+}
+
 /// Everything that a family's code needs to know about one network of one coin.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ChainSpec {
@@ -118,34 +187,35 @@ pub struct ChainSpec {
     pub name: &'static str,
     /// Which network.
     pub network: Network,
-    /// What the nodes of this network answer as `chain` in `getblockchaininfo`.
+    /// How the nodes of this network call it (`chain` in `getblockchaininfo`, `nettype` in `get_info`).
     pub node_chains: &'static [&'static str],
     /// Ids of the first blocks of these networks, as displayed; empty if any will do.
     pub genesis_hashes: &'static [&'static str],
     /// Which code it needs.
-    pub family: FamilyKind,
+    pub family: FamilyRules,
+    /// What its miners speak.
+    pub dialect: Dialect,
     /// Its proof of work.
     pub algorithm: Algorithm,
-    /// How its addresses look.
-    pub addresses: AddressRules,
-    /// How many new coins a block makes.
-    pub subsidy: SubsidyRule,
-    /// More than all coins that will ever be, in the smallest unit.
-    pub max_money: u64,
-    /// Confirmations before a coinbase can be spent.
+    /// Confirmations before a block's reward can be spent.
     pub maturity: u32,
-    /// When the difficulty changes.
-    pub retarget: RetargetRule,
-    /// Largest block weight (BIP 141) where a template names none.
-    pub max_block_weight: u64,
-    /// Rules to name in a request for a template (BIP 9, section "getblocktemplate changes").
-    pub gbt_rules: &'static [&'static str],
-    /// Rules that this crate follows; a template that demands another one is refused.
-    pub rules_understood: &'static [&'static str],
-    /// Whether blocks may carry a `MimbleWimble` extension block (Litecoin, LIP 3).
-    pub has_mweb: bool,
     /// Digits after the decimal point that make the smallest unit.
     pub unit_decimals: u8,
+}
+
+impl ChainSpec {
+    /// What distinguishes it within Bitcoin's family, if it belongs there.
+    pub const fn bitcoin(&self) -> Option<&BitcoinRules> {
+        match &self.family {
+            FamilyRules::Bitcoin(rules) => Some(rules),
+            FamilyRules::CryptoNote(_) => None,
+        }
+    }
+
+    /// Whether a block itself can pay many miners. Where it can't, all of it goes to the pool, which then owes them.
+    pub const fn block_pays_miners(&self) -> bool {
+        matches!(self.family, FamilyRules::Bitcoin(_))
+    }
 }
 
 impl fmt::Display for ChainSpec {

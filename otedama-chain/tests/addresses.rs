@@ -110,7 +110,8 @@ fn segwit(hrp: &str) -> String {
 #[test]
 fn segwit_of_every_chain() {
     for spec in coins::all() {
-        let address = segwit(spec.addresses.bech32_hrp);
+        let Some(rules) = spec.bitcoin() else { continue };
+        let address = segwit(rules.addresses.bech32_hrp);
         assert_eq!(
             script_hex(spec, &address),
             format!("0014{}", "42".repeat(20)),

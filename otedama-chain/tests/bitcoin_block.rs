@@ -43,7 +43,9 @@ fn check(json: &str) {
         version: 0x2000_e000,
     };
     let header = family.pow_input(&job, &submission).expect("a header");
-    let block = family.assemble(&job, &submission).expect("a block");
+    let block = family
+        .assemble(&job, &submission, &otedama_hash::PowHash::default())
+        .expect("a block");
 
     let theirs: bitcoin::Block = deserialize(&block.bytes).expect("decodes");
     assert_eq!(serialize(&theirs), block.bytes);
@@ -67,7 +69,10 @@ fn check(json: &str) {
     assert!(coinbase.is_coinbase());
     assert_eq!(coinbase.lock_time.to_consensus_u32(), 0);
     assert_eq!(coinbase.input[0].sequence.to_consensus_u32(), u32::MAX);
-    let whole = [job.coinbase1(), &EXTRANONCE, job.coinbase2()].concat();
+    let whole = {
+        let parts = job.header_parts().expect("a coinbase");
+        [parts.coinbase1, &EXTRANONCE, parts.coinbase2].concat()
+    };
     assert_eq!(whole.len(), job.coinbase_len());
     assert_eq!(
         sha256d(&whole).to_le_bytes(),
@@ -125,7 +130,7 @@ fn bcoin_template_with_coinbaseaux() {
         &fixture::parse(&coins::btc::REGTEST, &json),
         b"tag",
     );
-    let script = &job.coinbase1()[42..];
+    let script = &job.header_parts().expect("a coinbase").coinbase1[42..];
     // Height 434, the node's data, the tag, and the push of 12 bytes.
     let expected = [&[2, 0xb2, 1, 14][..], b"mined by bcoin", &[3], b"tag", &[12]].concat();
     assert_eq!(script, expected);
@@ -139,7 +144,11 @@ fn any_tag_fits_the_coinbase_script() {
         for len in 0..300 {
             let job = fixture::job(spec, &template, &vec![b'x'; len]);
             let block = family(spec)
-                .assemble(&job, &fixture::submission(&job, &EXTRANONCE))
+                .assemble(
+                    &job,
+                    &fixture::submission(&job, &EXTRANONCE),
+                    &otedama_hash::PowHash::default(),
+                )
                 .expect("a block");
             let theirs: bitcoin::Block = deserialize(&block.bytes).expect("decodes");
             let script = &theirs.txdata[0].input[0].script_sig;
@@ -164,7 +173,7 @@ fn lowest_heights_are_opcodes() {
             .push_int(height.cast_signed())
             .into_script();
         assert!(
-            job.coinbase1()[42..].starts_with(expected.as_bytes()),
+            job.header_parts().expect("a coinbase").coinbase1[42..].starts_with(expected.as_bytes()),
             "height {height}"
         );
     }
@@ -226,7 +235,11 @@ fn plans_that_do_not_fit_the_block_are_refused() {
     };
     let job = with_limit(4_000_000).expect("fits");
     let block = family
-        .assemble(&job, &fixture::submission(&job, &EXTRANONCE))
+        .assemble(
+            &job,
+            &fixture::submission(&job, &EXTRANONCE),
+            &otedama_hash::PowHash::default(),
+        )
         .expect("a block");
     let weight = deserialize::<bitcoin::Block>(&block.bytes)
         .expect("decodes")
@@ -293,7 +306,9 @@ fn submissions_that_fit_no_block_are_refused() {
     ] {
         for error in [
             family.pow_input(&job, &bad).expect_err("refused"),
-            family.assemble(&job, &bad).expect_err("refused"),
+            family
+                .assemble(&job, &bad, &otedama_hash::PowHash::default())
+                .expect_err("refused"),
         ] {
             assert!(error.to_string().contains(message), "{error}");
         }
@@ -306,7 +321,11 @@ fn without_segwit_the_coinbase_has_no_witness() {
     let json = fixture::changed(&fixture::bcoin(), |gbt| gbt["rules"] = serde_json::json!(["csv"]));
     let job = fixture::job(spec, &fixture::parse(spec, &json), b"");
     let block = family(spec)
-        .assemble(&job, &fixture::submission(&job, &EXTRANONCE))
+        .assemble(
+            &job,
+            &fixture::submission(&job, &EXTRANONCE),
+            &otedama_hash::PowHash::default(),
+        )
         .expect("a block");
     let theirs: bitcoin::Block = deserialize(&block.bytes).expect("decodes");
     assert!(theirs.txdata[0].input[0].witness.is_empty());

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use otedama_chain::dev::{Accepted, DevChain, DevConfig, DevConfigError, RejectReason};
 use otedama_chain::{Block, ChainSpec, Job, Network, Template, coins, family};
-use otedama_hash::{EpochKey, Hash256, Hasher, Hits, Registry, ScanWork};
+use otedama_hash::{EpochKey, Hash256, Hasher, Hits, PowHash, Registry, ScanWork};
 
 const START_S: u64 = 1_800_000_000;
 
@@ -48,7 +48,9 @@ impl Miner {
         let mut hits = Hits::with_capacity(1);
         self.hashes += self.hasher.scan(&work, 0..1 << 32, &mut hits);
         submission.nonce = hits.as_slice()[0].nonce;
-        family.assemble(job, &submission).expect("a block")
+        family
+            .assemble(job, &submission, &PowHash::default())
+            .expect("a block")
     }
 
     /// A block on the tip, whose coinbase shows `tag`.
@@ -95,7 +97,7 @@ fn three_hundred_blocks_settle_at_the_interval_and_pay_everybody() {
         reward += template.reward;
         fees += template.fees;
         let job = fixture::job(miner.spec, &template, b"/otedama/");
-        bits.insert(job.bits());
+        bits.insert(job.header_parts().expect("a header").bits);
         let block = miner.solve(&job);
         // The block's own time is the template's, which the clock has left behind by now.
         let now = START_S + miner.hashes / HASHES_PER_S;

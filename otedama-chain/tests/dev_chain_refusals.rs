@@ -36,7 +36,11 @@ fn next(chain: &DevChain, now_unix_s: u64) -> bitcoin::Block {
         b"/otedama/",
     );
     let block = family(spec)
-        .assemble(&job, &fixture::submission(&job, &[5; 12]))
+        .assemble(
+            &job,
+            &fixture::submission(&job, &[5; 12]),
+            &otedama_hash::PowHash::default(),
+        )
         .expect("a block");
     let mut block: bitcoin::Block = deserialize(&block.bytes).expect("decodes");
     solve(&mut block);

@@ -20,7 +20,7 @@ fn before_mweb_a_block_is_like_bitcoins() {
     );
     let job = fixture::job(spec, &template, b"/otedama/");
     let block = family(spec)
-        .assemble(&job, &fixture::submission(&job, &EXTRANONCE))
+        .assemble(&job, &fixture::submission(&job, &EXTRANONCE), &PowHash::default())
         .expect("a block");
     let theirs: bitcoin::Block = deserialize(&block.bytes).expect("decodes");
     assert!(theirs.check_merkle_root());
@@ -65,7 +65,7 @@ fn mweb_blocks_end_with_the_extension_block() {
         assert_eq!((template.reward, template.fees), (reward, fees));
         let job = fixture::job(spec, &template, b"/otedama/");
         let block = family(spec)
-            .assemble(&job, &fixture::submission(&job, &EXTRANONCE))
+            .assemble(&job, &fixture::submission(&job, &EXTRANONCE), &PowHash::default())
             .expect("a block");
 
         let (header, rest) = block.bytes.split_at(80);

@@ -1,7 +1,8 @@
 //! Templates and blocks of real monerods (regtest), judged by what the nodes themselves say and by the `monero` crate.
 
 use monero::consensus::encode::{deserialize, serialize};
-use otedama_chain::family::cryptonote::{BlobError, BlockBlob, NONCE_OFFSET, Template, TemplateError};
+use otedama_chain::family::cryptonote::{BlobError, BlockBlob, NONCE_OFFSET, NodeTemplate as Template};
+use otedama_chain::{TemplateError, TemplateField};
 use otedama_hash::U256;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -187,15 +188,24 @@ fn templates_that_contradict_themselves_are_refused() {
         refused("blockhashing_blob", json!("1010")),
         TemplateError::Contradiction("blockhashing_blob")
     );
-    assert_eq!(refused("difficulty", json!(0)), TemplateError::Difficulty);
-    assert_eq!(refused("seed_hash", json!("12")), TemplateError::Hex("seed_hash"));
+    assert_eq!(
+        refused("difficulty", json!(0)),
+        TemplateError::Range {
+            field: "difficulty",
+            value: 0
+        }
+    );
+    assert_eq!(
+        refused("seed_hash", json!("12")),
+        TemplateError::Hex(TemplateField::Top("seed_hash"))
+    );
     assert_eq!(
         refused("next_seed_hash", json!("xy")),
-        TemplateError::Hex("next_seed_hash")
+        TemplateError::Hex(TemplateField::Top("next_seed_hash"))
     );
     assert_eq!(
         refused("blocktemplate_blob", json!("1")),
-        TemplateError::Hex("blocktemplate_blob")
+        TemplateError::Hex(TemplateField::Top("blocktemplate_blob"))
     );
     assert!(matches!(refused("height", json!("1")), TemplateError::Json(_)));
     assert!(matches!(

@@ -35,9 +35,13 @@ fn a_preview_is_a_valid_empty_block() {
     assert_eq!(template.prev_hash, sha256d(b"tip"));
     assert_eq!(template.long_poll_id, None);
     let job = fixture::job(spec, &template, b"");
-    assert_eq!(job.bits(), 0x1f00_ffff);
+    assert_eq!(job.header_parts().expect("a header").bits, 0x1f00_ffff);
     let block = family(spec)
-        .assemble(&job, &fixture::submission(&job, &[0; 12]))
+        .assemble(
+            &job,
+            &fixture::submission(&job, &[0; 12]),
+            &otedama_hash::PowHash::default(),
+        )
         .expect("a block");
     let theirs: bitcoin::Block = bitcoin::consensus::deserialize(&block.bytes).expect("decodes");
     assert_eq!(theirs.txdata.len(), 1);

@@ -203,7 +203,11 @@ fn use_template(is_litecoin: bool, json: &[u8]) {
         let plan = fixture::plan(template.reward, vec![]);
         if let Ok(job) = family.build_job(spec, template, plan, b"/otedama/") {
             family
-                .assemble(&job, &fixture::submission(&job, &[0; 12]))
+                .assemble(
+                    &job,
+                    &fixture::submission(&job, &[0; 12]),
+                    &otedama_hash::PowHash::default(),
+                )
                 .expect("a block");
         }
     }

@@ -23,6 +23,8 @@ pub(crate) enum Fault {
     Malformed,
     /// A share that can't have come from the job it names.
     InvalidShare,
+    /// A share whose hash is not the one that the miner said.
+    WrongProof,
     /// A share whose hash is above the target.
     LowDifficulty,
     /// A share sent before.
@@ -37,6 +39,8 @@ impl Fault {
     const fn points(self) -> f64 {
         match self {
             Self::Malformed => 10.0,
+            // It cost a whole verification, which may be milliseconds of a core.
+            Self::WrongProof => 25.0,
             Self::InvalidShare | Self::Unauthorized => 4.0,
             Self::LowDifficulty | Self::Duplicate => 2.0,
             Self::LineTooLong => 50.0,

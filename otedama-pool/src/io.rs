@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use otedama_chain::{JobError, PayoutOutput, PayoutPlan, PowBlob, Template};
-use otedama_hash::{Algorithm, EpochInput, Hash256, PowHash, Work};
+use otedama_hash::{Algorithm, EpochInput, Hash256, PowHash, Target, Work};
 
 /// Names one connection. The driver chooses it and never uses the same one twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -134,6 +134,10 @@ pub enum Admin {
 /// Something the driver has to do.
 #[derive(Debug)]
 #[non_exhaustive]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the largest, a proof to verify, is also the one that comes most often"
+)]
 pub enum Output {
     /// Write to a connection.
     Send {
@@ -186,11 +190,22 @@ pub enum Output {
     },
 }
 
+/// What a miner says of the proof of work that it submits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// The hash itself.
+    Hash(Hash256),
+    /// The mix of an Ethash or `KawPow` proof, in the order of its bytes.
+    Mix([u8; 32]),
+}
+
 /// A proof of work for the driver to compute.
 #[derive(Debug)]
 pub struct VerifyRequest {
     /// To be named in the answer.
     pub ticket: Ticket,
+    /// Who submitted it, for a driver that gives everybody a turn.
+    pub conn: ConnId,
     /// With which algorithm.
     pub algorithm: Algorithm,
     /// What decides on the cache or dataset, for algorithms that have one.
@@ -199,6 +214,11 @@ pub struct VerifyRequest {
     pub blob: PowBlob,
     /// With which nonce, where it isn't part of `blob`.
     pub nonce: u64,
+    /// What the miner says of it. Where a [`Mix`](Claim::Mix) already leads to a hash above `target`, that hash is
+    /// answer enough ([`HashBackend::claimed`](otedama_hash::HashBackend::claimed)).
+    pub claim: Option<Claim>,
+    /// Hashes above this are worth nothing.
+    pub target: Target,
 }
 
 /// An accepted share, as it goes into the journal.

@@ -9,7 +9,6 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use otedama_chain::{ChainSpec, Family, Job, PayoutOutput, PayoutPlan, Template};
 use otedama_hash::{Difficulty, Monotonic};
-use otedama_stratum::v1::notify::{self, NotifyParts};
 
 use crate::io::Payouts;
 use crate::share::dedup::Seen;
@@ -30,32 +29,16 @@ enum Variant {
 #[derive(Debug)]
 pub(crate) struct Work {
     pub(crate) job: Job,
-    number: u32,
+    pub(crate) number: u32,
     line: OnceLock<Bytes>,
     clean_line: OnceLock<Bytes>,
 }
 
 impl Work {
-    /// The notify line, encoded once.
-    pub(crate) fn line(&self, clean: bool) -> Bytes {
+    /// Bytes that are the same for everybody who gets this work, made once.
+    pub(crate) fn line(&self, clean: bool, encode: impl FnOnce() -> Bytes) -> Bytes {
         let cell = if clean { &self.clean_line } else { &self.line };
-        cell.get_or_init(|| self.encode(clean)).clone()
-    }
-
-    fn encode(&self, clean: bool) -> Bytes {
-        let job = &self.job;
-        let parts = NotifyParts {
-            prev_hash: &job.prev_hash(),
-            coinbase1: job.coinbase1(),
-            coinbase2: job.coinbase2(),
-            merkle_branch: job.merkle_branch(),
-            version: job.version(),
-            bits: job.bits(),
-            ntime: job.time_s(),
-        };
-        let mut line = Vec::new();
-        notify::write_notify(&mut line, &format!("{:x}", self.number), &parts, clean);
-        line.into()
+        cell.get_or_init(encode).clone()
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod ban;
 mod config;
+mod dialect;
 mod extranonce;
 pub mod gate;
 mod io;
@@ -19,7 +20,7 @@ mod vardiff;
 
 pub use config::{BanConfig, PoolConfig, VardiffConfig};
 pub use io::{
-    Admin, Candidate, CloseReason, ConnId, ExtranonceLease, Input, Output, Payouts, ShareRow, Ticket,
+    Admin, Candidate, Claim, CloseReason, ConnId, ExtranonceLease, Input, Output, Payouts, ShareRow, Ticket,
     VerifyRequest,
 };
 pub use pool::Pool;

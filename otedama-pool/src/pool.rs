@@ -10,7 +10,6 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use otedama_chain::{ChainSpec, Family, JobError, Template};
 use otedama_hash::{Monotonic, Now};
-use otedama_stratum::v1::notify;
 use rand_chacha::ChaCha12Rng;
 use rand_core::{Rng, SeedableRng};
 use slab::Slab;
@@ -261,9 +260,9 @@ impl Pool {
         match command {
             Admin::Disconnect(conn) => self.close(now, *conn, CloseReason::Admin),
             Admin::ShowMessage(text) => {
-                let mut line = Vec::new();
-                notify::write_show_message(&mut line, text);
-                let bytes = bytes::Bytes::from(line);
+                let Some(bytes) = self.message_line(text) else {
+                    return;
+                };
                 for (_, session) in &self.sessions {
                     if session.is_mining() && session.blocked_since.is_none() {
                         self.out.push_back(Output::Send {

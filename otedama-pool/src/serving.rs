@@ -3,11 +3,10 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use bytes::Bytes;
-use otedama_hash::{Difficulty, Monotonic, Now};
-use otedama_stratum::v1::notify;
+use otedama_hash::{Difficulty, Monotonic, Now, Target};
 
-use crate::io::{CloseReason, ConnId, Output};
+use crate::dialect::Announcement;
+use crate::io::{CloseReason, ConnId};
 use crate::pool::{Pool, RENEW_INTERVAL};
 use crate::session::Step;
 use crate::session::auth::difficulty_floor;
@@ -34,7 +33,7 @@ impl Pool {
         }
     }
 
-    fn send_job(&mut self, now: Now, slot: usize, clean: bool) {
+    pub(crate) fn send_job(&mut self, now: Now, slot: usize, clean: bool) {
         let session = &mut self.sessions[slot];
         if !session.is_mining() {
             return;
@@ -50,23 +49,16 @@ impl Pool {
         };
         let Some(set) = self.jobs.current() else { return };
         let (number, network) = (set.number, set.network_difficulty);
-        let conn = session.conn;
-        let announced = self.difficulty_for(slot, network);
+        let (announced, target) = self.difficulty_for(slot, network);
         let session = &mut self.sessions[slot];
         let mut clean = clean;
-        if session.announced != Some(announced) {
-            let mut line = Vec::with_capacity(72);
-            notify::write_set_difficulty(&mut line, announced);
-            self.out.push_back(Output::Send {
-                conn,
-                bytes: Bytes::from(line),
-            });
+        let is_new_difficulty = session.announced != Some(announced);
+        if is_new_difficulty {
             clean |= session.announced.is_some() && session.firmware.clean_on_new_difficulty;
             session.announced = Some(announced);
             session.vardiff.restart(now.mono);
         }
         if session.steps.last().is_none_or(|s| s.difficulty != announced) {
-            let target = announced.to_target(self.spec.algorithm.diff1());
             let step = Step {
                 from_job: number,
                 difficulty: announced,
@@ -77,20 +69,21 @@ impl Pool {
         }
         session.job_queued = false;
         session.job_at = now.mono;
-        self.out.push_back(Output::Send {
-            conn,
-            bytes: work.line(clean),
-        });
+        let job = Announcement {
+            work: &work,
+            difficulty: announced,
+            is_new_difficulty,
+            clean,
+        };
+        self.announce(slot, &job);
     }
 
-    /// What to announce: the wanted difficulty, but never one at which blocks would be missed.
-    fn difficulty_for(&self, slot: usize, network: Difficulty) -> Difficulty {
+    /// What to announce: the wanted difficulty, but never one at which blocks would be missed; and its target.
+    fn difficulty_for(&self, slot: usize, network: Difficulty) -> (Difficulty, Target) {
         let session = &self.sessions[slot];
         let cap = network.get().max(self.config.vardiff.min.get());
         let value = session.difficulty.get().min(cap);
-        session
-            .firmware
-            .fit_difficulty(Difficulty::new(value).unwrap_or(session.difficulty))
+        self.on_the_wire(slot, Difficulty::new(value).unwrap_or(session.difficulty))
     }
 
     /// Moves a session's difficulty if its shares say so.
@@ -119,7 +112,7 @@ impl Pool {
         let Some(network) = self.jobs.current().map(|s| s.network_difficulty) else {
             return;
         };
-        let announced = self.difficulty_for(slot, network);
+        let (announced, _) = self.difficulty_for(slot, network);
         let session = &self.sessions[slot];
         if session.is_mining() && session.announced != Some(announced) {
             self.queue_job(slot);

@@ -91,10 +91,14 @@ impl Vardiff {
 /// Keeps a difficulty within the pool's limits and at six significant bits, so that a pool has few
 /// different targets and old firmware reads short numbers.
 pub(crate) fn tidy(value: f64, floor: f64, config: &VardiffConfig) -> Difficulty {
+    within(f64::from_bits(value.to_bits() & !((1 << 47) - 1)), floor, config)
+}
+
+/// Keeps a difficulty that somebody asked for within the pool's limits.
+pub(crate) fn within(value: f64, floor: f64, config: &VardiffConfig) -> Difficulty {
     let floor = floor.clamp(config.min.get(), config.max.get());
-    let short = f64::from_bits(value.to_bits() & !((1 << 47) - 1));
-    let value = if short.is_finite() {
-        short.clamp(floor, config.max.get())
+    let value = if value.is_finite() {
+        value.clamp(floor, config.max.get())
     } else {
         floor
     };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use otedama_chain::dev::RejectReason;
 use otedama_chain::{PayoutOutput, PayoutPlan, Submission as Shape};
-use otedama_hash::Hash256;
+use otedama_hash::{Hash256, PowHash};
 use otedama_pool::{Candidate, Input};
 
 use crate::address::{self, SPEC};
@@ -316,7 +316,7 @@ impl World {
         };
         let (Ok(blob), Ok(block)) = (
             self.family.0.pow_input(&job, &shape),
-            self.family.0.assemble(&job, &shape),
+            self.family.0.assemble(&job, &shape, &PowHash::default()),
         ) else {
             return;
         };

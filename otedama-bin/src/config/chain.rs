@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::choice::choice;
-use super::{Rewards, duration};
+use super::{Rewards, Vardiff, duration};
 
 choice! {
     /// Which network of a coin.
@@ -54,6 +54,9 @@ pub struct Chain {
     pub address: Option<SocketAddr>,
     /// Overrides `pool.rewards` for this chain.
     pub rewards: Option<Rewards>,
+    /// How share difficulty follows a miner's speed on this chain; without it `pool.vardiff`, and for RandomX, Ethash
+    /// and `KawPow`, whose miners are slower by orders of magnitude, a start that suits them.
+    pub vardiff: Option<Vardiff>,
     /// How often a template is renewed while the block stays the same.
     #[serde(with = "duration")]
     pub template_refresh: Duration,
@@ -74,6 +77,7 @@ impl Default for Chain {
             dust: 546,
             address: None,
             rewards: None,
+            vardiff: None,
             template_refresh: Duration::from_secs(30),
             health_check: Duration::from_secs(10),
         }

@@ -35,6 +35,9 @@ pub struct Pool {
     pub rewards: Rewards,
     /// Threads that serve connections; 0 is one per core.
     pub shards: usize,
+    /// Threads that verify the shares of one chain whose proof of work takes milliseconds (RandomX, Ethash, `KawPow`);
+    /// 0 is one per core.
+    pub verification_threads: usize,
     /// How long shares of an older job on the same previous block are taken.
     #[serde(with = "duration")]
     pub job_grace: Duration,
@@ -57,6 +60,7 @@ impl Default for Pool {
             fee_percentage: 1.0,
             rewards: Rewards::default(),
             shards: 0,
+            verification_threads: 0,
             job_grace: Duration::from_secs(60),
             tls: Tls::default(),
             vardiff: Vardiff::default(),

@@ -4,8 +4,10 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use otedama_chain::spec::FamilyRules;
+
 use super::duration::format;
-use super::{Chain, Config, Node, Rewards, Window};
+use super::{Chain, Config, Node, Rewards, Vardiff, Window};
 
 /// Something that is wrong with a value.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -124,6 +126,7 @@ fn pool(check: &mut Check, config: &Config) {
     check.range("pool.fee_percentage", pool.fee_percentage, 0.0..=100.0);
     rewards(check, "pool.rewards", &pool.rewards);
     check.range("pool.shards", pool.shards, 0..=1024);
+    check.range("pool.verification_threads", pool.verification_threads, 0..=1024);
     check.time("pool.job_grace", pool.job_grace, Duration::ZERO..=HOUR);
     if pool.tls.enable {
         for (key, file) in [
@@ -147,7 +150,7 @@ fn pool(check: &mut Check, config: &Config) {
             }
         }
     }
-    vardiff(check, config);
+    vardiff(check, "pool.vardiff", &pool.vardiff);
     let limits = &pool.limits;
     check.range(
         "pool.limits.connections_per_address",
@@ -174,22 +177,22 @@ fn pool(check: &mut Check, config: &Config) {
     check.time("pool.ban.duration", pool.ban.duration, SECOND..=30 * DAY);
 }
 
-fn vardiff(check: &mut Check, config: &Config) {
-    let vardiff = &config.pool.vardiff;
+fn vardiff(check: &mut Check, key: &str, vardiff: &Vardiff) {
+    let name = |field| format!("{key}.{field}");
     let before = check.findings.len();
-    check.positive("pool.vardiff.start", vardiff.start);
-    check.positive("pool.vardiff.min", vardiff.min);
-    check.positive("pool.vardiff.max", vardiff.max);
+    check.positive(&name("start"), vardiff.start);
+    check.positive(&name("min"), vardiff.min);
+    check.positive(&name("max"), vardiff.max);
     if check.findings.len() == before {
         if vardiff.min > vardiff.max {
-            let what = format!("{} is above pool.vardiff.max, {}", vardiff.min, vardiff.max);
-            check.add("pool.vardiff.min", what, "a number up to pool.vardiff.max");
+            let what = format!("{} is above {key}.max, {}", vardiff.min, vardiff.max);
+            check.add(name("min"), what, format!("a number up to {key}.max"));
         } else {
-            check.range("pool.vardiff.start", vardiff.start, vardiff.min..=vardiff.max);
+            check.range(&name("start"), vardiff.start, vardiff.min..=vardiff.max);
         }
     }
     check.range(
-        "pool.vardiff.shares_per_minute",
+        &name("shares_per_minute"),
         vardiff.shares_per_minute,
         0.1..=6000.0,
     );
@@ -207,6 +210,9 @@ fn chain(check: &mut Check, key: &str, index: usize, chain: &Chain) {
     let at = |name: &str| format!("{key}.{name}");
     if let Some(rewards) = &chain.rewards {
         self::rewards(check, &at("rewards"), rewards);
+    }
+    if let Some(vardiff) = &chain.vardiff {
+        self::vardiff(check, &at("vardiff"), vardiff);
     }
     if chain.coinbase_tag.len() > MAX_TAG {
         let what = format!("{} bytes are too many", chain.coinbase_tag.len());
@@ -238,7 +244,17 @@ fn chain(check: &mut Check, key: &str, index: usize, chain: &Chain) {
         );
     }
     for (index, node) in chain.nodes.iter().enumerate() {
-        self::node(check, &format!("{key}.nodes[{index}]"), node);
+        let key = format!("{key}.nodes[{index}]");
+        self::node(check, &key, node);
+        let has_login = node.cookie_file.is_some() || !node.user.is_empty();
+        if has_login && chain.spec().is_some_and(|spec| spec.bitcoin().is_none()) {
+            let what = "this coin's node takes no such login";
+            check.add(
+                key,
+                what,
+                "none; bind the node's RPC to a private address instead",
+            );
+        }
     }
 }
 
@@ -343,8 +359,21 @@ fn coin_and_payout(check: &mut Check, key: &str, chain: &Chain) {
         if !chain.is_development() {
             check.add(key, "missing", allowed());
         }
-    } else if let Err(error) = otedama_chain::family(spec).payout_script(spec, &chain.payout_address) {
-        check.add(key, format!("\"{}\": {error}", chain.payout_address), allowed());
+        return;
+    }
+    match (
+        otedama_chain::family(spec).payout_script(spec, &chain.payout_address),
+        &spec.family,
+    ) {
+        (Err(error), _) => check.add(key, format!("\"{}\": {error}", chain.payout_address), allowed()),
+        (Ok(decoded), FamilyRules::CryptoNote(rules)) if decoded.first() == Some(&rules.subaddress_tag) => {
+            check.add(
+                key,
+                "a subaddress, which a block can't pay",
+                "the wallet's main address",
+            );
+        }
+        (Ok(_), _) => {}
     }
 }
 

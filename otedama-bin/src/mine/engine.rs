@@ -17,8 +17,6 @@ use crate::config::Priority;
 
 /// Solutions between the devices and the miner's loop.
 const MAX_SOLUTIONS: usize = 256;
-/// What `nice` adds for low priority.
-const NICE: i32 = 10;
 
 /// A running miner. It stops when it is dropped.
 #[derive(Debug)]
@@ -133,7 +131,7 @@ fn prepare(
     stats: Arc<Mutex<Stats>>,
 ) -> Result<(tokio::runtime::Runtime, Miner), EngineError> {
     if config.priority == Priority::Low {
-        lower_priority();
+        crate::priority::lower();
     }
     let registry = Registry::with_builtin();
     let backend = choose(&registry, config.algorithm, config.backend.as_deref())?;
@@ -182,19 +180,4 @@ pub(crate) fn clock() -> impl FnMut() -> Duration {
 /// The number of mining threads that `wanted` stands for.
 pub(super) fn threads(wanted: usize) -> NonZeroUsize {
     NonZeroUsize::new(wanted).unwrap_or_else(topology::logical_cpus)
-}
-
-#[cfg(target_os = "linux")]
-fn lower_priority() {
-    // On Linux this is for the calling thread and those it starts.
-    if let Err(error) = rustix::process::nice(NICE) {
-        tracing::warn!("mining threads keep their normal priority: {error}");
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn lower_priority() {
-    tracing::warn!(
-        "mining threads keep their normal priority: this system has one for the whole process only"
-    );
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use otedama_chain::node::bitcoind::SubmitOutcome;
+use otedama_chain::node::SubmitOutcome;
 use otedama_pool::Candidate;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use otedama_hash::Hash256;
 use tokio::sync::Notify;
 
+use super::Fate;
 use super::health::Nodes;
 
 /// Blocks that are followed at one time; beyond it the lowest are let go.
@@ -115,10 +116,10 @@ impl Confirmations {
     async fn look_at(&self, index: usize, tip: u64, key: Hash256Key, block: Followed) {
         let hash = Hash256::from_le_bytes(key);
         // A node that doesn't answer, or doesn't know the block, says nothing about it.
-        let Ok(Some(header)) = self.nodes.handles[index].header(&hash).await else {
+        let Ok(Some(fate)) = self.nodes.handles[index].fate(&hash, block.height).await else {
             return;
         };
-        let orphaned = header.is_orphaned();
+        let orphaned = fate == Fate::Orphaned;
         if orphaned != block.orphaned {
             self.follow(&hash, block.height, orphaned);
             (self.on_change)(

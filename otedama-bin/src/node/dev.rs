@@ -4,7 +4,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use otedama_chain::dev::{DevChain, DevConfig, DevConfigError, RejectReason};
-use otedama_chain::node::bitcoind::{BlockHeader, SubmitOutcome};
+use otedama_chain::node::SubmitOutcome;
+use otedama_chain::node::bitcoind::BlockHeader;
 use otedama_chain::{ChainSpec, Family, Template};
 use otedama_hash::Hash256;
 use tokio::sync::watch;

@@ -1,23 +1,31 @@
 //! Nodes: where templates come from and blocks go to.
 
+mod bitcoind;
 pub mod candidates;
 pub mod confirmations;
 mod dev;
 mod health;
-mod rpc;
+mod http;
+mod monerod;
 pub mod templates;
 mod zmq;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use otedama_chain::node::bitcoind::{BlockHeader, ChainMismatch, SubmitOutcome};
-use otedama_chain::node::{ReplyError, RpcError};
-use otedama_chain::{ChainSpec, Family, Template, TemplateError};
+use otedama_chain::node::{ChainMismatch, ReplyError, RpcError, SubmitOutcome};
+use otedama_chain::{ChainSpec, Family, Template, TemplateError, TipHeader};
 use otedama_hash::Hash256;
 
+pub use bitcoind::BitcoindNode;
 pub use dev::{DevNode, DevStartError};
 pub use health::{NodeState, Nodes, Tip};
-pub use rpc::RpcNode;
+pub use monerod::MonerodNode;
+
+use zmq::Feed;
+
+/// A whole block is judged within this time even by a slow node.
+const SUBMIT: Duration = Duration::from_secs(60);
 
 /// Why a node gave no answer that can be used.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -66,11 +74,22 @@ impl NodeError {
     }
 }
 
+/// Where a block stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// In the best chain.
+    InBestChain,
+    /// Another one took its place.
+    Orphaned,
+}
+
 /// One node, real or embedded.
 #[derive(Clone, Debug)]
 pub enum NodeHandle {
-    /// Over JSON-RPC.
-    Rpc(Arc<RpcNode>),
+    /// Bitcoin Core, or one that descends from it.
+    Bitcoind(Arc<BitcoindNode>),
+    /// Monero's.
+    Monerod(Arc<MonerodNode>),
     /// The embedded development chain.
     Dev(Arc<DevNode>),
 }
@@ -79,15 +98,17 @@ impl NodeHandle {
     /// What logs and the API call it; holds no secret.
     pub fn name(&self) -> &str {
         match self {
-            Self::Rpc(node) => node.name(),
+            Self::Bitcoind(node) => node.name(),
+            Self::Monerod(node) => node.name(),
             Self::Dev(_) => "embedded development chain",
         }
     }
 
-    /// Where it announces blocks over ZMQ.
-    pub fn zmq_address(&self) -> Option<&str> {
+    /// Where it announces blocks, if it does.
+    fn feed(&self) -> Option<Feed> {
         match self {
-            Self::Rpc(node) => node.zmq_address(),
+            Self::Bitcoind(node) => node.feed(),
+            Self::Monerod(node) => node.feed(),
             Self::Dev(_) => None,
         }
     }
@@ -103,7 +124,8 @@ impl NodeHandle {
         long_poll_id: Option<&str>,
     ) -> Result<Template, NodeError> {
         match self {
-            Self::Rpc(node) => node.template(spec, family, long_poll_id).await,
+            Self::Bitcoind(node) => node.template(spec, family, long_poll_id).await,
+            Self::Monerod(node) => node.template(spec, family, long_poll_id).await,
             Self::Dev(node) => node.template(spec, family, long_poll_id).await,
         }
     }
@@ -114,7 +136,8 @@ impl NodeHandle {
     /// When nothing is known about what became of it.
     pub async fn submit(&self, block: &[u8]) -> Result<SubmitOutcome, NodeError> {
         match self {
-            Self::Rpc(node) => node.submit(block).await,
+            Self::Bitcoind(node) => node.submit(block).await,
+            Self::Monerod(node) => node.submit(block).await,
             Self::Dev(node) => Ok(node.submit(block)),
         }
     }
@@ -125,22 +148,41 @@ impl NodeHandle {
     /// When it doesn't answer, serves another chain, or is still downloading.
     pub async fn tip(&self, spec: &'static ChainSpec) -> Result<Tip, NodeError> {
         match self {
-            Self::Rpc(node) => node.tip(spec).await,
+            Self::Bitcoind(node) => node.tip(spec).await,
+            Self::Monerod(node) => node.tip(spec).await,
             Self::Dev(node) => Ok(node.tip()),
         }
     }
 
-    /// What it knows about a block; `None` if nothing.
+    /// What became of a block; `None` if the node doesn't know it.
     ///
     /// # Errors
     /// When it doesn't answer.
-    pub async fn header(&self, hash: &Hash256) -> Result<Option<BlockHeader>, NodeError> {
-        match self {
-            Self::Rpc(node) => match node.header(hash).await {
-                Err(error) if error.is_unknown_block() => Ok(None),
-                other => other.map(Some),
-            },
-            Self::Dev(node) => Ok(node.header(hash)),
-        }
+    pub async fn fate(&self, hash: &Hash256, height: u64) -> Result<Option<Fate>, NodeError> {
+        let header = match self {
+            Self::Bitcoind(node) => node.header(hash).await?,
+            Self::Dev(node) => node.header(hash),
+            Self::Monerod(node) => return node.fate(hash, height).await,
+        };
+        Ok(header.map(|header| {
+            if header.is_orphaned() {
+                Fate::Orphaned
+            } else {
+                Fate::InBestChain
+            }
+        }))
+    }
+
+    /// What an empty block on top of an announced one needs; `None` where there is no such thing.
+    ///
+    /// # Errors
+    /// When it doesn't answer.
+    pub async fn tip_header(&self, hash: &Hash256) -> Result<Option<TipHeader>, NodeError> {
+        let header = match self {
+            Self::Bitcoind(node) => node.header(hash).await?,
+            Self::Dev(node) => node.header(hash),
+            Self::Monerod(_) => None,
+        };
+        Ok(header.map(|header| header.tip()))
     }
 }

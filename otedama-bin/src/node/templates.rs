@@ -89,8 +89,8 @@ impl Templates {
         let mut tasks = tokio::task::JoinSet::new();
         for (index, handle) in self.nodes.handles.iter().enumerate() {
             tasks.spawn(Arc::clone(&self.nodes).watch(index, health_check));
-            if let Some(address) = handle.zmq_address() {
-                tasks.spawn(zmq::listen(index, address.to_owned(), announce.clone()));
+            if let Some(feed) = handle.feed() {
+                tasks.spawn(zmq::listen(index, feed, announce.clone()));
             }
         }
         let mut health = self.nodes.changes();
@@ -230,9 +230,9 @@ impl Templates {
     fn preview(&self, announcement: Announcement) -> Option<Pending<Option<Template>>> {
         let (nodes, current) = (Arc::clone(&self.nodes), Arc::clone(self.current.as_ref()?));
         Some(Box::pin(async move {
-            let header = nodes.handles[announcement.node].header(&announcement.hash);
+            let header = nodes.handles[announcement.node].tip_header(&announcement.hash);
             let (header, ()) = tokio::join!(header, tokio::time::sleep(PREVIEW_AFTER));
-            let tip = header.ok().flatten()?.tip();
+            let tip = header.ok().flatten()?;
             (tip.height >= current.height).then(|| nodes.family.preview(nodes.spec, &current, &tip))?
         }))
     }

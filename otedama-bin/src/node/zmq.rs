@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use otedama_chain::node::bitcoind::hash_block;
+use otedama_chain::node::monerod::{Publication, publication};
 use otedama_hash::Hash256;
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
@@ -20,13 +22,49 @@ pub(super) struct Announcement {
 /// Longest time without a block before the subscription is made anew; the connection may be dead.
 const SILENCE: Duration = Duration::from_secs(3600);
 
+/// Where a node announces blocks, and how.
+#[derive(Clone, Debug)]
+pub(super) enum Feed {
+    /// Bitcoin Core's `zmqpubhashblock`.
+    HashBlock(String),
+    /// Monero's `zmq-pub`.
+    Monero(String),
+}
+
+impl Feed {
+    fn address(&self) -> &str {
+        match self {
+            Self::HashBlock(address) | Self::Monero(address) => address,
+        }
+    }
+
+    fn topics(&self) -> &'static [&'static str] {
+        match self {
+            Self::HashBlock(_) => &["hashblock"],
+            Self::Monero(_) => &["json-minimal-chain_main", "json-full-miner_data"],
+        }
+    }
+
+    /// The tip that a message announces; `None` if it is none of the topics.
+    fn tip(&self, frames: &[Bytes]) -> Option<Hash256> {
+        match self {
+            Self::HashBlock(_) => hash_block(frames).ok().map(|block| block.hash),
+            Self::Monero(_) => match publication(frames.first()?).ok()? {
+                Publication::NewBlocks(blocks) => Some(Hash256::from_be_bytes(blocks.tip)),
+                Publication::MinerData(data) => Some(Hash256::from_be_bytes(data.prev_id)),
+            },
+        }
+    }
+}
+
 /// Listens to one node for ever.
-pub(super) async fn listen(node: usize, address: String, to: mpsc::Sender<Announcement>) {
+pub(super) async fn listen(node: usize, feed: Feed, to: mpsc::Sender<Announcement>) {
+    let address = feed.address();
     let mut pause = Duration::from_secs(1);
     let mut warned = false;
     loop {
         let mut heard = false;
-        let why = subscription(node, &address, &to, &mut heard).await;
+        let why = subscription(node, &feed, &to, &mut heard).await;
         if to.is_closed() {
             return;
         }
@@ -45,18 +83,16 @@ pub(super) async fn listen(node: usize, address: String, to: mpsc::Sender<Announ
 }
 
 /// One subscription; returns why it ended.
-async fn subscription(
-    node: usize,
-    address: &str,
-    to: &mpsc::Sender<Announcement>,
-    heard: &mut bool,
-) -> String {
+async fn subscription(node: usize, feed: &Feed, to: &mpsc::Sender<Announcement>, heard: &mut bool) -> String {
+    let address = feed.address();
     let mut socket = SubSocket::new();
     if let Err(error) = socket.connect(address).await {
         return error.to_string();
     }
-    if let Err(error) = socket.subscribe("hashblock").await {
-        return error.to_string();
+    for topic in feed.topics() {
+        if let Err(error) = socket.subscribe(topic).await {
+            return error.to_string();
+        }
     }
     loop {
         let message = match tokio::time::timeout(SILENCE, socket.recv()).await {
@@ -64,21 +100,13 @@ async fn subscription(
             Ok(Err(error)) => return error.to_string(),
             Err(_) => return "silence".to_owned(),
         };
-        match hash_block(&message.into_vec()) {
-            Ok(block) => {
-                *heard = true;
-                if to
-                    .send(Announcement {
-                        node,
-                        hash: block.hash,
-                    })
-                    .await
-                    .is_err()
-                {
-                    return "nobody listens".to_owned();
-                }
-            }
-            Err(error) => debug!(%address, %error, "not a block announcement"),
+        let Some(hash) = feed.tip(&message.into_vec()) else {
+            debug!(%address, "not a block announcement");
+            continue;
+        };
+        *heard = true;
+        if to.send(Announcement { node, hash }).await.is_err() {
+            return "nobody listens".to_owned();
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::node::candidates::Verdict;
 use crate::node::confirmations::Change;
 use crate::shard::{Command, Mailbox, Snapshot};
 use crate::store::{BlockRow, BlockStatus, Request};
+use crate::verify::Verification;
 
 /// Blocks that are shown.
 const BLOCKS_SHOWN: usize = 50;
@@ -57,6 +58,8 @@ pub struct Chain {
     pub height: Arc<AtomicU64>,
     /// How often templates are renewed.
     pub template_refresh: Duration,
+    /// Who verifies its shares, if not the shards themselves.
+    pub verification: Option<Arc<Verification>>,
     clock: Clock,
     store: Sender<Request>,
     rewards: Mutex<Rewards>,
@@ -93,6 +96,8 @@ pub struct ChainParts {
     pub settled: Vec<(String, CarryDelta)>,
     /// How often templates are renewed.
     pub template_refresh: Duration,
+    /// Who verifies its shares, if not the shards themselves.
+    pub verification: Option<Arc<Verification>>,
 }
 
 /// How the store calls a chain.
@@ -116,6 +121,7 @@ impl Chain {
             snapshots,
             height: Arc::default(),
             template_refresh: parts.template_refresh,
+            verification: parts.verification,
             clock: parts.clock,
             store: parts.store,
             rewards: Mutex::new(parts.rewards),
@@ -148,6 +154,9 @@ impl Chain {
 
     /// A template came: plan whom it pays and tell every shard.
     pub fn on_template(&self, template: &Arc<Template>) {
+        if let Some(verification) = &self.verification {
+            verification.advance(template.epoch, template.next_epoch);
+        }
         let unix_s = self.clock.now().unix_s;
         let payouts = self.rewards().payouts(template, unix_s);
         for shard in &self.shards {
@@ -181,7 +190,7 @@ impl Chain {
     /// A block is on its way to the nodes. What it leaves owed is written down before anybody can
     /// know whether it counts, so that it can be settled after a restart too.
     pub fn on_candidate(&self, block: &Arc<Candidate>) {
-        let carry = self.rewards().carry_delta(block.plan.id);
+        let carry = self.rewards().carry_delta(block.plan.id, &block.account);
         lock(&self.settled).insert(block.hash.to_string(), carry.clone());
         self.write(Request::BlockFound {
             chain: Arc::clone(&self.name),

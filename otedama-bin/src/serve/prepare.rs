@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use otedama_chain::ChainSpec;
-use otedama_hash::{EpochKey, Registry, Setup};
+use otedama_hash::{EpochKey, HashBackend, Registry, Setup};
 use tracing::info;
 
 use super::chain::{Chain, ChainParts, store_name};
 use super::clock::Clock;
+use super::faults::Faults;
 use super::rewards::{Rewards, RewardsConfig};
 use super::settings;
 use super::startup::{self, StartError};
@@ -18,6 +19,7 @@ use crate::config::{self, Config};
 use crate::node::Nodes;
 use crate::shard;
 use crate::store::{self, BlockStatus, Journal, RunStart};
+use crate::verify::{self, Verification};
 
 /// Blocks whose fate may still change after a restart.
 const BLOCKS_READ: u32 = 500;
@@ -29,6 +31,8 @@ pub(super) struct Prepared {
     pub(super) runs: Vec<RunStart>,
     pub(super) seats: Vec<shard::Seat>,
     pub(super) chain: Arc<Chain>,
+    /// What the shards verify with themselves, where that takes no time.
+    pub(super) verifier: Option<Arc<dyn otedama_hash::Prepared>>,
 }
 
 /// Reads what the journal knows about a chain and registers this start with it.
@@ -38,6 +42,7 @@ pub(super) fn prepare(
     clock: Clock,
     journal: &mut Journal,
     store: &Sender<store::Request>,
+    faults: &Faults,
 ) -> Result<Prepared, Failure> {
     let spec = chain
         .spec()
@@ -59,7 +64,15 @@ pub(super) fn prepare(
     let seats = std::iter::repeat_with(shard::seat)
         .take(count)
         .collect::<Result<Vec<_>, _>>()?;
-    let (mailboxes, seats) = seats.into_iter().unzip();
+    let (mailboxes, seats): (Vec<_>, Vec<_>) = seats.into_iter().unzip();
+    let backend = backend(spec)?;
+    let threads = settings::verifiers(config);
+    let (verifier, verification) = if verify::is_memory_hard(&*backend) {
+        let verification = Verification::start(backend, threads, mailboxes.clone(), clock, faults)?;
+        (None, Some(Arc::new(verification)))
+    } else {
+        (Some(verifier(&*backend)?), None)
+    };
     let family = otedama_chain::family(spec);
     let nodes = Nodes::new(spec, family, startup::nodes(chain, spec, clock)?, clock);
     let parts = ChainParts {
@@ -72,6 +85,7 @@ pub(super) fn prepare(
         blocks,
         settled,
         template_refresh: chain.template_refresh,
+        verification,
     };
     Ok(Prepared {
         spec,
@@ -79,6 +93,7 @@ pub(super) fn prepare(
         runs,
         seats,
         chain: Arc::new(Chain::new(parts)),
+        verifier,
     })
 }
 
@@ -106,13 +121,18 @@ fn rewards(
     Ok(rewards.map_err(|error| StartError::PayoutAddress { chain: name, error })?)
 }
 
-/// What verifies shares, on the fastest backend of this machine.
-pub(super) fn verifier(spec: &ChainSpec) -> Result<Arc<dyn otedama_hash::Prepared>, StartError> {
+/// The fastest implementation of a chain's proof of work on this machine.
+fn backend(spec: &ChainSpec) -> Result<Arc<dyn HashBackend>, StartError> {
     let algorithm = spec.algorithm;
-    let registry = Registry::with_builtin();
-    let backend = registry
+    Registry::with_builtin()
         .fastest(algorithm, &mut crate::mine::race_clock())
-        .ok_or_else(|| StartError::Algorithm(algorithm.name().to_owned()))?;
+        .cloned()
+        .ok_or_else(|| StartError::Algorithm(algorithm.name().to_owned()))
+}
+
+/// What verifies shares where no cache is needed.
+fn verifier(backend: &dyn HashBackend) -> Result<Arc<dyn otedama_hash::Prepared>, StartError> {
+    let algorithm = backend.algorithm();
     backend
         .prepare(EpochKey::default(), &Setup::default())
         .map_err(|error| StartError::Algorithm(format!("{}: {error}", algorithm.name())))

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use otedama_chain::{AddressError, ChainSpec, Family, PayoutOutput, PayoutPlan, Template};
 use otedama_pool::{Payouts, ShareRow};
-use otedama_rewards::coinbase::plan;
+use otedama_rewards::coinbase::{hold, plan};
 use otedama_rewards::{
-    Account, BlockReward, CarryBook, CoinbasePlan, Fee, Limits, Pplns, RewardScheme, ShareRecord, Solo,
-    Window,
+    Account, BlockReward, CarryBook, CoinbasePlan, Distribution, Fee, Limits, Pplns, RewardScheme,
+    ShareRecord, Solo, Window,
 };
 use tracing::error;
 
@@ -39,8 +39,15 @@ pub struct Rewards {
     book: CarryBook,
     next_id: u64,
     /// Plans by the id that their blocks carry, the newest last.
-    plans: BTreeMap<u64, CoinbasePlan>,
+    plans: BTreeMap<u64, Planned>,
     scripts: HashMap<Account, Vec<u8>>,
+}
+
+/// What a block that carries a plan's id means for the book.
+struct Planned {
+    plan: CoinbasePlan,
+    /// What the finder is owed on top, where the block itself can't pay.
+    finder: u64,
 }
 
 /// What the reward side of a chain is made of.
@@ -135,6 +142,9 @@ impl Rewards {
             finder: None,
         };
         let distribution = self.scheme.distribute(&block);
+        if !self.spec.block_pays_miners() {
+            return self.held(&distribution, template.reward);
+        }
         if distribution.credits.is_empty() {
             return self.finder_takes(template.reward);
         }
@@ -154,9 +164,23 @@ impl Rewards {
                 ..self.limits
             };
             let plan = plan(&distribution, &self.pool_account, &self.book, limits);
-            plans.push(Arc::new(self.register(plan)));
+            plans.push(Arc::new(self.register(plan, 0)));
         }
         Payouts::Shared(plans)
+    }
+
+    /// The block pays the pool, which owes the miners from then on.
+    fn held(&mut self, distribution: &Distribution, reward: u64) -> Payouts {
+        let (plan, finder) = if distribution.credits.is_empty() {
+            let plan = CoinbasePlan {
+                outputs: vec![(Arc::clone(&self.pool_account), reward)],
+                carry_delta: Vec::new(),
+            };
+            (plan, reward - self.fee.of(reward))
+        } else {
+            (hold(distribution, &self.pool_account), 0)
+        };
+        Payouts::Shared(vec![Arc::new(self.register(plan, finder))])
     }
 
     /// Nobody has worked yet, or everybody works alone: whoever finds the block gets it.
@@ -178,7 +202,7 @@ impl Rewards {
     }
 
     /// Remembers a plan and turns its accounts into scripts.
-    fn register(&mut self, plan: CoinbasePlan) -> PayoutPlan {
+    fn register(&mut self, plan: CoinbasePlan, finder: u64) -> PayoutPlan {
         let id = self.next_id;
         self.next_id += 1;
         let mut outputs: Vec<PayoutOutput> = Vec::with_capacity(plan.outputs.len());
@@ -194,7 +218,7 @@ impl Rewards {
                 amount: *amount,
             });
         }
-        self.plans.insert(id, plan);
+        self.plans.insert(id, Planned { plan, finder });
         while self.plans.len() as u64 > PLANS_KEPT {
             self.plans.pop_first();
         }
@@ -213,11 +237,16 @@ impl Rewards {
         Some(script)
     }
 
-    /// What a block that pays the plan with this id leaves owed.
-    pub fn carry_delta(&self, plan_id: u64) -> CarryDelta {
-        self.plans
-            .get(&plan_id)
-            .map_or_else(Vec::new, |plan| plan.carry_delta.clone())
+    /// What a block that pays the plan with this id, found by `finder`, leaves owed.
+    pub fn carry_delta(&self, plan_id: u64, finder: &Account) -> CarryDelta {
+        let Some(planned) = self.plans.get(&plan_id) else {
+            return Vec::new();
+        };
+        let mut delta = planned.plan.carry_delta.clone();
+        if planned.finder > 0 && *finder != self.pool_account {
+            delta.push((Arc::clone(finder), planned.finder.into()));
+        }
+        delta
     }
 
     /// A block counts, or (`counts` is false) no longer does: it left the best chain.
@@ -366,7 +395,7 @@ mod tests {
         let Payouts::Shared(plans) = rewards.payouts(&template, NOW) else {
             panic!("work was counted")
         };
-        let delta = rewards.carry_delta(plans[0].id);
+        let delta = rewards.carry_delta(plans[0].id, &accounts()[0]);
         assert_eq!(
             rewards.owed(),
             0,
@@ -380,7 +409,7 @@ mod tests {
         rewards.settle(delta, true);
         assert!(rewards.owed() > 0);
         assert!(
-            rewards.carry_delta(9999).is_empty(),
+            rewards.carry_delta(9999, &accounts()[0]).is_empty(),
             "an unknown plan changes nothing"
         );
     }

@@ -1,35 +1,38 @@
 //! From the config to what the machines take.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use otedama_hash::Difficulty;
+use otedama_chain::{ChainSpec, Network};
+use otedama_hash::{Algorithm, Difficulty};
 use otedama_pool::gate::GateConfig;
 use otedama_pool::{BanConfig, PoolConfig, VardiffConfig};
 
-use crate::config::{Chain, Config};
+use crate::config::{Chain, Config, Vardiff};
 use crate::store::WriterConfig;
 
 /// How long a failing commit is tried again before its shares are answered with an error.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(10);
 
 /// Settings of a chain's pool objects.
-pub fn pool(config: &Config, chain: &Chain) -> PoolConfig {
+pub fn pool(config: &Config, chain: &Chain, spec: &ChainSpec) -> PoolConfig {
     let pool = &config.pool;
+    let vardiff = vardiff(config, chain, spec);
     let difficulty = |value: f64, otherwise: Difficulty| Difficulty::new(value).unwrap_or(otherwise);
     let default = VardiffConfig::default();
     PoolConfig {
         tag: chain.coinbase_tag.clone().into_bytes(),
         max_line: pool.limits.max_line_bytes,
         max_connections: pool.max_connections,
-        max_inflight: pool.limits.shares_in_flight,
+        max_inflight: pool.limits.shares_in_flight.min(in_flight_max(spec)),
         job_grace: pool.job_grace,
         login_timeout: pool.limits.login_timeout,
         idle_timeout: pool.limits.idle_timeout,
         vardiff: VardiffConfig {
-            start: difficulty(pool.vardiff.start, default.start),
-            min: difficulty(pool.vardiff.min, default.min),
-            max: difficulty(pool.vardiff.max, default.max),
-            shares_per_minute: pool.vardiff.shares_per_minute,
+            start: difficulty(vardiff.start, default.start),
+            min: difficulty(vardiff.min, default.min),
+            max: difficulty(vardiff.max, default.max),
+            shares_per_minute: vardiff.shares_per_minute,
         },
         ban: BanConfig {
             enable: pool.ban.enable,
@@ -37,6 +40,47 @@ pub fn pool(config: &Config, chain: &Chain) -> PoolConfig {
             duration: pool.ban.duration,
         },
         ..PoolConfig::default()
+    }
+}
+
+/// Unanswered shares of one connection where each takes milliseconds to verify.
+const SLOW_IN_FLIGHT: usize = 16;
+
+fn in_flight_max(spec: &ChainSpec) -> usize {
+    match slow_start(spec) {
+        Some(_) => SLOW_IN_FLIGHT,
+        None => usize::MAX,
+    }
+}
+
+/// A share difficulty for a miner of unknown speed, where one processor makes thousands of hashes a second or one
+/// graphics card millions. In units of the algorithm.
+fn slow_start(spec: &ChainSpec) -> Option<f64> {
+    match spec.algorithm {
+        Algorithm::RANDOMX => Some(10_000.0),
+        Algorithm::ETHASH | Algorithm::ETCHASH | Algorithm::KAWPOW => Some(0.05),
+        _ => None,
+    }
+}
+
+/// The difficulty control of a chain.
+fn vardiff(config: &Config, chain: &Chain, spec: &ChainSpec) -> Vardiff {
+    if let Some(vardiff) = &chain.vardiff {
+        return vardiff.clone();
+    }
+    let of_pool = config.pool.vardiff.clone();
+    match slow_start(spec) {
+        None => of_pool,
+        // On a private network everything counts that is a block.
+        Some(start) => Vardiff {
+            start,
+            min: if spec.network == Network::Regtest {
+                start * 1e-4
+            } else {
+                start * 0.05
+            },
+            ..of_pool
+        },
     }
 }
 
@@ -63,6 +107,13 @@ pub fn writer(config: &Config) -> WriterConfig {
         commit_interval: config.storage.commit_interval,
         give_up_after: GIVE_UP_AFTER,
     }
+}
+
+/// Threads that verify the shares of one chain, where shards don't do it themselves.
+pub fn verifiers(config: &Config) -> NonZeroUsize {
+    NonZeroUsize::new(config.pool.verification_threads)
+        .or_else(|| std::thread::available_parallelism().ok())
+        .unwrap_or(NonZeroUsize::MIN)
 }
 
 /// Pool objects per chain.

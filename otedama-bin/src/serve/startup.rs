@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use mio::net::TcpListener;
 use otedama_chain::AddressError;
+use otedama_chain::spec::FamilyRules;
 
 use super::addresses::Addresses;
 use super::clock::Clock;
 use crate::config::{self, Config};
-use crate::node::{DevNode, DevStartError, NodeHandle, RpcNode};
+use crate::node::{BitcoindNode, DevNode, DevStartError, MonerodNode, NodeHandle};
 use crate::shard::acceptor::{Port, listen};
 use crate::shard::tls::{self, TlsError};
 
@@ -197,11 +198,15 @@ pub(super) fn nodes(
         .nodes
         .iter()
         .map(|node| {
-            let handle = RpcNode::new(node).map_err(|error| StartError::NodeUrl {
+            let handle = match spec.family {
+                FamilyRules::CryptoNote(_) => MonerodNode::new(node, &chain.payout_address)
+                    .map(|node| NodeHandle::Monerod(Arc::new(node))),
+                _ => BitcoindNode::new(node).map(|node| NodeHandle::Bitcoind(Arc::new(node))),
+            };
+            handle.map_err(|error| StartError::NodeUrl {
                 url: node.url.clone(),
                 error,
-            })?;
-            Ok(NodeHandle::Rpc(Arc::new(handle)))
+            })
         })
         .collect()
 }

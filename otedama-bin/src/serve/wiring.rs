@@ -25,9 +25,9 @@ use super::chain::Chain;
 use super::clock::Clock;
 use super::faults::Faults;
 use super::persistence::Persistence;
-use super::prepare::{Prepared, followed, prepare, read_back, rejected, verifier};
+use super::prepare::{Prepared, followed, prepare, read_back, rejected};
 use super::shutdown::Signals;
-use super::startup::{self, Sockets};
+use super::startup::{self, Sockets, StartError};
 use super::{limits, miner, settings, shutdown};
 use crate::api::{self, Service};
 use crate::commands::{Failure, Outcome};
@@ -36,7 +36,7 @@ use crate::node::candidates::{Candidates, Verdict};
 use crate::node::confirmations::Confirmations;
 use crate::node::templates::Templates;
 use crate::shard::acceptor::{AcceptCounts, Acceptor};
-use crate::shard::{self, Command, Links, ShardParts};
+use crate::shard::{self, Command, Links, ShardParts, VerifiedBy};
 use crate::store::{self, Journal, Lock, Store, WriterParts};
 
 /// Threads for everything that isn't the pool: nodes and the API.
@@ -146,7 +146,7 @@ impl Running {
         let requests = channel.0.clone();
         let prepared = chains
             .iter()
-            .map(|chain| prepare(config, chain, clock, &mut journal, &requests))
+            .map(|chain| prepare(config, chain, clock, &mut journal, &requests, faults))
             .collect::<Result<Vec<_>, _>>()?;
         let listener = Box::new(Persistence::new(&prepared));
         let writer = WriterParts {
@@ -264,6 +264,13 @@ impl Running {
                 warn!("a shard's thread panicked while it stopped");
             }
         }
+        for verification in self
+            .served
+            .iter()
+            .filter_map(|this| this.chain.verification.as_ref())
+        {
+            verification.stop();
+        }
         let finish = async {
             for this in &self.served {
                 this.candidates.finish().await;
@@ -307,12 +314,12 @@ fn start_shards(
         runs,
         seats,
         chain,
+        verifier,
     } = prepared;
     let (candidates, confirmations) = follow_blocks(shared, &chain);
-    let verifier = verifier(spec)?;
     for (index, (seat, run)) in seats.into_iter().zip(runs).enumerate() {
         let (seed, family) = (startup::random_seed()?, Arc::clone(&chain.nodes.family));
-        let mut pool = Pool::new(settings::pool(shared.config, &config), spec, family, seed);
+        let mut pool = Pool::new(settings::pool(shared.config, &config, spec), spec, family, seed);
         pool.handle(shared.clock.now(), Input::Extranonce(run.lease));
         let nodes = Arc::clone(&candidates);
         let links = Links {
@@ -325,7 +332,11 @@ fn start_shards(
         let parts = ShardParts {
             name: format!("{}-{index}", spec.symbol.to_lowercase()),
             pool,
-            hasher: verifier.hasher()?,
+            verified_by: match (&chain.verification, &verifier) {
+                (Some(verification), _) => VerifiedBy::Others(verification.desk(index)),
+                (None, Some(prepared)) => VerifiedBy::Shard(prepared.hasher()?),
+                (None, None) => return Err(StartError::Algorithm(spec.algorithm.to_string()).into()),
+            },
             links,
             tls: tls.cloned(),
             clock: shared.clock,

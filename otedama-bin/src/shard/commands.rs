@@ -41,6 +41,11 @@ impl Shard {
                 self.settled = self.settled.max(seq);
                 self.pool.handle(now, Input::PersistFailed { seq });
             }
+            Command::Verified(verdicts) => {
+                for (ticket, pow) in verdicts {
+                    self.pool.handle(now, Input::Verified { ticket, pow });
+                }
+            }
             Command::Extranonce(lease) => self.pool.handle(now, Input::Extranonce(lease)),
             Command::Template { template, payouts } => {
                 self.pool.handle(now, Input::Template { template, payouts });

@@ -72,7 +72,7 @@ impl Shard {
             has_mail: true,
             clock: parts.clock,
             pool: parts.pool,
-            verifier: Verifier::new(parts.hasher),
+            verifier: Verifier::new(parts.verified_by),
             hashed_in_turn: false,
             links: parts.links,
             tls: parts.tls,

@@ -13,6 +13,7 @@ pub mod tls;
 mod verify;
 
 pub(crate) use verify::BATCH as VERIFY_BATCH;
+pub use verify::VerifiedBy;
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,13 +23,14 @@ use std::thread::JoinHandle;
 
 use mio::net::TcpStream;
 use mio::{Poll, Waker};
-use otedama_hash::{Hash256, Hasher};
+use otedama_hash::Hash256;
 use otedama_pool::gate::Gate;
 use otedama_pool::{Admin, Candidate, ExtranonceLease, Payouts, Pool, Stats};
 
 use crate::serve::clock::Clock;
 use crate::serve::faults::Faults;
 use crate::store;
+use crate::verify::Verdicts;
 
 /// What other threads tell a shard.
 #[derive(Debug)]
@@ -52,6 +54,8 @@ pub enum Command {
         /// The last row given up.
         seq: u64,
     },
+    /// What became of shares that other threads verified.
+    Verified(Verdicts),
     /// More extranonces.
     Extranonce(ExtranonceLease),
     /// Something to mine on.
@@ -162,8 +166,8 @@ pub struct ShardParts {
     pub name: String,
     /// The state machine.
     pub pool: Pool,
-    /// Hashes for it.
-    pub hasher: Box<dyn Hasher>,
+    /// Who hashes for it.
+    pub verified_by: VerifiedBy,
     /// Where its outputs go.
     pub links: Links,
     /// How it speaks TLS, if it does.

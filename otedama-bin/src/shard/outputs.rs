@@ -171,6 +171,9 @@ impl Shard {
             return;
         };
         debug!(peer = %connection.peer, why = why.as_str(), "connection closed");
+        if why == CloseReason::Banned {
+            self.verifier.forget(id);
+        }
         connection.closing = true;
         self.enqueue_write(id);
         self.lingering.push_back((now.mono + super::stopping::LINGER, id));

@@ -1,12 +1,13 @@
-//! Proofs of work that the pool asked for, hashed on the shard's own thread.
+//! Proofs of work that the pool asked for: hashed on the shard's own thread, or left to other threads.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use otedama_hash::{Hasher, PowHash, PowInput};
-use otedama_pool::{Ticket, VerifyRequest};
+use otedama_pool::{ConnId, Ticket, VerifyRequest};
 
 use crate::serve::clock::Clock;
+use crate::verify::Desk;
 
 /// Proofs hashed together: enough to fill every backend's lanes.
 pub(crate) const BATCH: usize = 32;
@@ -17,36 +18,61 @@ const TURN: Duration = Duration::from_millis(4);
 /// Proofs that may wait before the shard stops reading.
 const HIGH_WATER: usize = 4096;
 
+/// Who verifies.
+pub enum VerifiedBy {
+    /// The shard itself: a proof takes microseconds.
+    Shard(Box<dyn Hasher>),
+    /// Threads of their own.
+    Others(Desk),
+}
+
 /// The proofs that wait.
 pub(super) struct Verifier {
-    hasher: Box<dyn Hasher>,
+    by: VerifiedBy,
+    /// For the shard itself.
     waiting: VecDeque<VerifyRequest>,
 }
 
 impl Verifier {
-    pub(super) fn new(hasher: Box<dyn Hasher>) -> Self {
+    pub(super) fn new(by: VerifiedBy) -> Self {
         Self {
-            hasher,
+            by,
             waiting: VecDeque::new(),
         }
     }
 
     pub(super) fn push(&mut self, request: VerifyRequest) {
-        self.waiting.push_back(request);
+        match &self.by {
+            VerifiedBy::Shard(_) => self.waiting.push_back(request),
+            VerifiedBy::Others(desk) => desk.push(request),
+        }
     }
 
-    /// Whether proofs wait.
+    /// Whether proofs wait for the shard itself.
     pub(super) fn is_busy(&self) -> bool {
         !self.waiting.is_empty()
     }
 
     /// Whether so many wait that no more should be read.
     pub(super) fn is_full(&self) -> bool {
-        self.waiting.len() >= HIGH_WATER
+        match &self.by {
+            VerifiedBy::Shard(_) => self.waiting.len() >= HIGH_WATER,
+            VerifiedBy::Others(desk) => desk.is_full(),
+        }
+    }
+
+    /// What a banned connection left is not worth the time.
+    pub(super) fn forget(&self, conn: ConnId) {
+        if let VerifiedBy::Others(desk) = &self.by {
+            desk.forget(conn);
+        }
     }
 
     /// Hashes what waits, in order, until the turn is over.
     pub(super) fn run(&mut self, clock: &Clock, mut each: impl FnMut(Ticket, PowHash)) {
+        let VerifiedBy::Shard(hasher) = &mut self.by else {
+            return;
+        };
         let start = clock.now().mono;
         while !self.waiting.is_empty() {
             let count = self.waiting.len().min(BATCH);
@@ -60,7 +86,7 @@ impl Verifier {
                     height: request.epoch.height,
                 };
             }
-            self.hasher.hash_batch(&inputs[..count], &mut hashes[..count]);
+            hasher.hash_batch(&inputs[..count], &mut hashes[..count]);
             for (request, hash) in self.waiting.drain(..count).zip(hashes) {
                 each(request.ticket, hash);
             }
@@ -178,7 +204,7 @@ mod tests {
     #[test]
     fn slow_hashes_end_the_turn_and_nothing_is_lost() {
         let sizes = Arc::default();
-        let mut verifier = Verifier::new(Box::new(Slow(Arc::clone(&sizes))));
+        let mut verifier = Verifier::new(VerifiedBy::Shard(Box::new(Slow(Arc::clone(&sizes)))));
         for request in requests(BATCH * 2 + 3) {
             verifier.push(request);
         }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use otedama_chain::coins::btc;
 use otedama_chain::dev::{DevChain, DevConfig};
 use otedama_chain::{Block, EXTRANONCE_LEN, PayoutOutput, PayoutPlan, Submission};
-use otedama_hash::Hash256;
+use otedama_hash::{Hash256, PowHash};
 use serde_json::{Value, json};
 
 /// What the node does wrong. Everything may change while it runs.
@@ -153,7 +153,7 @@ fn mine(chain: &DevChain) -> Block {
             nonce,
             version: job.version(),
         };
-        let block = family.assemble(&job, &submission).unwrap();
+        let block = family.assemble(&job, &submission, &PowHash::default()).unwrap();
         template.network_target.is_met_by(&block.hash).then_some(block)
     });
     block.expect("half of all nonces will do")

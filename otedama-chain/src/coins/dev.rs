@@ -1,7 +1,7 @@
 //! The development chain: worthless coins, mined for practice on [`DevChain`](crate::dev::DevChain).
 
 use crate::coins::btc;
-use crate::spec::{ChainSpec, RetargetRule, SubsidyRule};
+use crate::spec::{BitcoinRules, ChainSpec, FamilyRules, RetargetRule, SubsidyRule};
 
 /// The development chain. Its addresses are those of Bitcoin's regression test mode.
 pub static REGTEST: ChainSpec = ChainSpec {
@@ -9,10 +9,13 @@ pub static REGTEST: ChainSpec = ChainSpec {
     name: "Development chain",
     node_chains: &["dev"],
     genesis_hashes: &[],
-    subsidy: SubsidyRule {
-        initial: btc::MAINNET.subsidy.initial,
-        halving_interval: 210_000,
-    },
-    retarget: RetargetRule::EachBlock,
+    family: FamilyRules::Bitcoin(BitcoinRules {
+        subsidy: SubsidyRule {
+            halving_interval: 210_000,
+            ..btc::REGTEST_RULES.subsidy
+        },
+        retarget: RetargetRule::EachBlock,
+        ..btc::REGTEST_RULES
+    }),
     ..btc::REGTEST
 };

@@ -2,19 +2,14 @@
 
 use otedama_hash::Algorithm;
 
-use crate::spec::{AddressRules, ChainSpec, FamilyKind, Network, RetargetRule, SubsidyRule};
+use crate::spec::{
+    AddressRules, BitcoinRules, ChainSpec, Dialect, FamilyRules, HeaderRule, Network, RetargetRule,
+    SegwitRule, SubsidyRule,
+};
 
 const COIN: u64 = 100_000_000;
 
-/// Litecoin's main network.
-pub static MAINNET: ChainSpec = ChainSpec {
-    symbol: "LTC",
-    name: "Litecoin",
-    network: Network::Mainnet,
-    node_chains: &["main"],
-    genesis_hashes: &["12a765e31ffd4059bada1e25190f6e98c99d9714d334efa41a195a7e7e04bfe2"],
-    family: FamilyKind::Bitcoin,
-    algorithm: Algorithm::SCRYPT,
+const RULES: BitcoinRules = BitcoinRules {
     addresses: AddressRules {
         p2pkh_version: 48,
         // 'M', and the '3' that Litecoin once shared with Bitcoin.
@@ -22,25 +17,21 @@ pub static MAINNET: ChainSpec = ChainSpec {
         bech32_hrp: "ltc",
         mweb_hrp: Some("ltcmweb"),
     },
+    header: HeaderRule::Plain,
     subsidy: SubsidyRule {
         initial: 50 * COIN,
         halving_interval: 840_000,
     },
     max_money: 84_000_000 * COIN,
-    maturity: 100,
     retarget: RetargetRule::Every { blocks: 2016 },
     max_block_weight: 4_000_000,
     gbt_rules: &["mweb", "segwit"],
     rules_understood: &["csv", "segwit", "taproot", "testdummy", "mweb"],
+    segwit: SegwitRule::Named,
     has_mweb: true,
-    unit_decimals: 8,
 };
 
-/// Litecoin's public test network.
-pub static TESTNET: ChainSpec = ChainSpec {
-    network: Network::Testnet,
-    node_chains: &["test"],
-    genesis_hashes: &["4966625a4b2851d9fdee139e56211a0d88575f59ed816ff5e6a63deb4e3e29a0"],
+const TESTNET_RULES: BitcoinRules = BitcoinRules {
     addresses: AddressRules {
         p2pkh_version: 111,
         // 'Q', and the '2' that Litecoin once shared with Bitcoin.
@@ -49,6 +40,42 @@ pub static TESTNET: ChainSpec = ChainSpec {
         mweb_hrp: Some("tmweb"),
     },
     retarget: RetargetRule::EveryOrLate { blocks: 2016 },
+    ..RULES
+};
+
+const REGTEST_RULES: BitcoinRules = BitcoinRules {
+    addresses: AddressRules {
+        bech32_hrp: "rltc",
+        ..TESTNET_RULES.addresses
+    },
+    subsidy: SubsidyRule {
+        initial: 50 * COIN,
+        halving_interval: 150,
+    },
+    retarget: RetargetRule::Fixed,
+    ..RULES
+};
+
+/// Litecoin's main network.
+pub static MAINNET: ChainSpec = ChainSpec {
+    symbol: "LTC",
+    name: "Litecoin",
+    network: Network::Mainnet,
+    node_chains: &["main"],
+    genesis_hashes: &["12a765e31ffd4059bada1e25190f6e98c99d9714d334efa41a195a7e7e04bfe2"],
+    family: FamilyRules::Bitcoin(RULES),
+    dialect: Dialect::Bitcoin,
+    algorithm: Algorithm::SCRYPT,
+    maturity: 100,
+    unit_decimals: 8,
+};
+
+/// Litecoin's public test network.
+pub static TESTNET: ChainSpec = ChainSpec {
+    network: Network::Testnet,
+    node_chains: &["test"],
+    genesis_hashes: &["4966625a4b2851d9fdee139e56211a0d88575f59ed816ff5e6a63deb4e3e29a0"],
+    family: FamilyRules::Bitcoin(TESTNET_RULES),
     ..MAINNET
 };
 
@@ -57,14 +84,6 @@ pub static REGTEST: ChainSpec = ChainSpec {
     network: Network::Regtest,
     node_chains: &["regtest"],
     genesis_hashes: &["530827f38f93b43ed12af0b3ad25a288dc02ed74d6d7857862df51fc56c416f9"],
-    addresses: AddressRules {
-        bech32_hrp: "rltc",
-        ..TESTNET.addresses
-    },
-    subsidy: SubsidyRule {
-        initial: 50 * COIN,
-        halving_interval: 150,
-    },
-    retarget: RetargetRule::Fixed,
-    ..TESTNET
+    family: FamilyRules::Bitcoin(REGTEST_RULES),
+    ..MAINNET
 };

@@ -3,16 +3,20 @@
 pub mod btc;
 pub mod dev;
 pub mod ltc;
+pub mod xmr;
 
 use crate::{ChainSpec, Network};
 
-static ALL: [&ChainSpec; 7] = [
+static ALL: [&ChainSpec; 10] = [
     &btc::MAINNET,
     &btc::TESTNET,
     &btc::REGTEST,
     &ltc::MAINNET,
     &ltc::TESTNET,
     &ltc::REGTEST,
+    &xmr::MAINNET,
+    &xmr::TESTNET,
+    &xmr::REGTEST,
     &dev::REGTEST,
 ];
 
@@ -46,8 +50,9 @@ mod tests {
     #[test]
     fn rules_asked_for_are_understood() {
         for spec in all() {
-            for rule in spec.gbt_rules {
-                assert!(spec.rules_understood.contains(rule), "{spec} asks for {rule}");
+            let Some(rules) = spec.bitcoin() else { continue };
+            for rule in rules.gbt_rules {
+                assert!(rules.rules_understood.contains(rule), "{spec} asks for {rule}");
             }
         }
     }
@@ -55,13 +60,14 @@ mod tests {
     #[test]
     fn no_more_coins_than_the_maximum() {
         for spec in all() {
+            let Some(rules) = spec.bitcoin() else { continue };
             let total: u128 = (0..64)
                 .map(|era| {
-                    let height = era * spec.subsidy.halving_interval;
-                    u128::from(spec.subsidy.at(height)) * u128::from(spec.subsidy.halving_interval)
+                    let height = era * rules.subsidy.halving_interval;
+                    u128::from(rules.subsidy.at(height)) * u128::from(rules.subsidy.halving_interval)
                 })
                 .sum();
-            assert!(total <= u128::from(spec.max_money), "{spec}");
+            assert!(total <= u128::from(rules.max_money), "{spec}");
         }
     }
 }

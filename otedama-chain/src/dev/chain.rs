@@ -10,7 +10,7 @@ use super::retarget::{self, Past, WINDOW};
 use super::{DevConfig, DevConfigError, RejectReason, decode, template, validate};
 use crate::PayoutOutput;
 use crate::node::bitcoind::BlockHeader;
-use crate::spec::RetargetRule;
+use crate::spec::{BitcoinRules, RetargetRule};
 
 /// Blocks whose payouts are remembered.
 const PAYOUTS_KEPT: u64 = 1_000;
@@ -63,6 +63,7 @@ struct Entry {
 /// Which transactions wait depends on the tip and the time alone, so the same blocks at the same
 /// times give the same chain.
 pub struct DevChain {
+    coin: &'static BitcoinRules,
     config: DevConfig,
     hasher: Box<dyn Hasher>,
     entries: BTreeMap<Hash256, Entry>,
@@ -98,11 +99,10 @@ impl DevChain {
         if config.block_interval_s == 0 {
             return Err(DevConfigError::Interval);
         }
-        if !matches!(
-            config.spec.retarget,
-            RetargetRule::EachBlock | RetargetRule::Fixed
-        ) {
-            return Err(DevConfigError::Chain(config.spec.to_string()));
+        let other_chain = || DevConfigError::Chain(config.spec.to_string());
+        let coin = config.spec.bitcoin().ok_or_else(other_chain)?;
+        if !matches!(coin.retarget, RetargetRule::EachBlock | RetargetRule::Fixed) {
+            return Err(other_chain());
         }
         // Nobody checks the first block's proof of work, and nothing of it but the id matters.
         let seed = [
@@ -121,6 +121,7 @@ impl DevChain {
             payouts: Vec::new(),
         };
         Ok(Self {
+            coin,
             config,
             hasher,
             entries: BTreeMap::from([(hash, genesis)]),
@@ -150,7 +151,7 @@ impl DevChain {
         };
         let elapsed_s = now_unix_s.saturating_sub(u64::from(self.entries[&prev_hash].time_s));
         let count = mempool::count(elapsed_s, self.config.block_interval_s);
-        template::json(self.config.spec, &next, &self.pending(&prev_hash, count))
+        template::json(self.coin, &next, &self.pending(&prev_hash, count))
     }
 
     /// Judges a block and, if it is valid, takes it.
@@ -177,7 +178,7 @@ impl DevChain {
             .hash_batch(&[PowInput::of(block.header_bytes)], &mut pow);
         validate::header(&block.header, &pow[0].hash, &rules)?;
         let pending = self.pending(&prev_hash, mempool::COUNT_MAX);
-        validate::body(self.config.spec, &block, height, &pending)?;
+        validate::body(self.coin, &block, height, &pending)?;
 
         let target = Target::from_compact(block.header.bits).map_err(|_| RejectReason::WrongBits)?;
         let entry = Entry {
@@ -282,8 +283,7 @@ impl DevChain {
     /// Compact target of a block that builds on `hash`.
     fn next_bits(&self, hash: &Hash256) -> u32 {
         let initial = self.config.initial_bits;
-        let (RetargetRule::EachBlock, Ok(target)) =
-            (self.config.spec.retarget, Target::from_compact(initial))
+        let (RetargetRule::EachBlock, Ok(target)) = (self.coin.retarget, Target::from_compact(initial))
         else {
             return initial;
         };

@@ -7,8 +7,8 @@ use otedama_hash::{Hash256, Target};
 use serde::Serialize;
 
 use super::mempool::Pending;
-use crate::ChainSpec;
 use crate::family::bitcoin::{COMMITMENT_PREFIX, merkle};
+use crate::spec::BitcoinRules;
 
 /// The block that a template is for.
 pub(super) struct Next {
@@ -56,7 +56,7 @@ struct GbtTransaction {
 }
 
 /// The `result` object, as Bitcoin Core writes it.
-pub(super) fn json(spec: &ChainSpec, next: &Next, pending: &[Pending]) -> String {
+pub(super) fn json(coin: &BitcoinRules, next: &Next, pending: &[Pending]) -> String {
     let fees: u64 = pending.iter().map(|p| p.fee).sum();
     let target = Target::from_compact(next.bits).unwrap_or(Target::MAX);
     let gbt = Gbt {
@@ -68,7 +68,7 @@ pub(super) fn json(spec: &ChainSpec, next: &Next, pending: &[Pending]) -> String
         previousblockhash: next.prev_hash.to_string(),
         transactions: pending.iter().map(entry).collect(),
         coinbaseaux: BTreeMap::new(),
-        coinbasevalue: spec.subsidy.at(next.height) + fees,
+        coinbasevalue: coin.subsidy.at(next.height) + fees,
         longpollid: format!("{}{}", next.prev_hash, pending.len()),
         target: target.to_string(),
         mintime: next.min_time_s,
@@ -76,7 +76,7 @@ pub(super) fn json(spec: &ChainSpec, next: &Next, pending: &[Pending]) -> String
         noncerange: "00000000ffffffff",
         sigoplimit: 80_000,
         sizelimit: 4_000_000,
-        weightlimit: spec.max_block_weight,
+        weightlimit: coin.max_block_weight,
         curtime: next.time_s,
         bits: format!("{:08x}", next.bits),
         height: next.height,

@@ -8,7 +8,7 @@ use otedama_hash::{Hash256, Target};
 use super::RejectReason;
 use super::decode::{Block, Header, Transaction};
 use super::mempool::Pending;
-use crate::ChainSpec;
+use crate::spec::BitcoinRules;
 
 /// How far ahead of the clock a block's time may be.
 const FUTURE_S: u64 = 7_200;
@@ -45,7 +45,7 @@ pub(super) fn header(header: &Header, pow: &Hash256, rules: &HeaderRules) -> Res
 
 /// Checks everything but the header of a block at `height`, on which `pending` waits.
 pub(super) fn body(
-    spec: &ChainSpec,
+    coin: &BitcoinRules,
     block: &Block<'_>,
     height: u64,
     pending: &[Pending],
@@ -65,7 +65,7 @@ pub(super) fn body(
         return Err(RejectReason::SecondCoinbase);
     }
     witness(block)?;
-    if block.weight > spec.max_block_weight {
+    if block.weight > coin.max_block_weight {
         return Err(RejectReason::Weight);
     }
     if coinbase.outputs.is_empty() {
@@ -75,11 +75,11 @@ pub(super) fn body(
     let mut paid = 0_u64;
     for output in &coinbase.outputs {
         paid = paid.saturating_add(output.amount);
-        if output.amount > spec.max_money || paid > spec.max_money {
+        if output.amount > coin.max_money || paid > coin.max_money {
             return Err(RejectReason::OutputAmount);
         }
     }
-    if paid > spec.subsidy.at(height) + fees {
+    if paid > coin.subsidy.at(height) + fees {
         return Err(RejectReason::CoinbaseAmount);
     }
     Ok(())

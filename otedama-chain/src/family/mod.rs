@@ -5,10 +5,10 @@ pub mod cryptonote;
 
 use std::sync::Arc;
 
-use otedama_hash::Hash256;
+use otedama_hash::{Hash256, PowHash};
 use smallvec::SmallVec;
 
-use crate::spec::FamilyKind;
+use crate::spec::FamilyRules;
 use crate::{AddressError, ChainSpec, Job, JobError, PayoutPlan, Template, TemplateError};
 
 /// Bytes of extranonce in every coinbase: extranonce1 (4) and extranonce2 (8).
@@ -16,7 +16,8 @@ use crate::{AddressError, ChainSpec, Job, JobError, PayoutPlan, Template, Templa
 /// A session with an extranonce2 of 4 bytes gets an extranonce1 that ends in four zero bytes.
 pub const EXTRANONCE_LEN: usize = 12;
 
-/// The bytes over which a proof of work is computed. Bitcoin: the 80-byte header.
+/// The bytes over which a proof of work is computed. Bitcoin: the 80-byte header, nonce included; `CryptoNote`: the
+/// hashing blob, nonce included.
 pub type PowBlob = SmallVec<[u8; 80]>;
 
 /// What a miner changed in a job.
@@ -24,11 +25,11 @@ pub type PowBlob = SmallVec<[u8; 80]>;
 pub struct Submission<'a> {
     /// extranonce1 and extranonce2, [`EXTRANONCE_LEN`] bytes together.
     pub extranonce: &'a [u8],
-    /// Block time, Unix seconds.
+    /// Block time, Unix seconds; of no meaning where miners don't see it.
     pub ntime: u32,
-    /// The nonce; at most 2^32 - 1 in a Bitcoin header.
+    /// The nonce; at most 2^32 - 1 where it has 4 bytes.
     pub nonce: u64,
-    /// The header's whole version, rolled bits included.
+    /// The header's whole version, rolled bits included; of no meaning where miners don't see it.
     pub version: u32,
 }
 
@@ -58,6 +59,9 @@ pub enum SubmitError {
         /// The bits that have to be set (BIP 9, `vbrequired`).
         required: u32,
     },
+    /// The job is one of another family.
+    #[error("the job is of another family")]
+    Family,
 }
 
 /// A whole block.
@@ -65,7 +69,8 @@ pub enum SubmitError {
 pub struct Block {
     /// As the node's submission call takes it, before hex.
     pub bytes: Vec<u8>,
-    /// The block's id. Bitcoin family: double SHA-256 of the header, whatever the proof of work.
+    /// The block's id. Bitcoin family: double SHA-256 of the header, whatever the proof of work; `CryptoNote`: in the
+    /// order in which it is displayed.
     pub hash: Hash256,
 }
 
@@ -86,20 +91,21 @@ pub struct TipHeader {
 pub trait Family: Send + Sync + 'static {
     /// Reads what a node answered to the request for a template.
     ///
-    /// Bitcoin family: `json` is the object in the reply's `result` (BIP 22, 23, 9, 145).
+    /// `json` is the object in the reply's `result`: of `getblocktemplate` (BIP 22, 23, 9, 145), or of
+    /// `get_block_template` with [`cryptonote::RESERVE_LEN`] bytes reserved.
     ///
     /// # Errors
     /// When it is malformed, contradicts itself or demands rules that this crate doesn't follow.
     fn parse_template(&self, spec: &ChainSpec, json: &[u8]) -> Result<Template, TemplateError>;
 
-    /// The output script that pays to `address`.
+    /// What pays to `address`: in the Bitcoin family the output script, elsewhere the decoded address.
     ///
     /// # Errors
-    /// When it is no address of this chain, or one to which a coinbase can't pay.
+    /// When it is no address of this chain, or one to which it can't be paid.
     fn payout_script(&self, spec: &ChainSpec, address: &str) -> Result<Vec<u8>, AddressError>;
 
-    /// Builds work that pays according to `plan`; `tag` is shown in the coinbase and cut where it
-    /// doesn't fit.
+    /// Builds work that pays according to `plan`; `tag`, whose first 4 bytes tell jobs on the same template apart, is
+    /// shown in the coinbase and cut where it doesn't fit.
     ///
     /// # Errors
     /// When the plan doesn't pay exactly the template's reward or makes the block too big.
@@ -117,11 +123,11 @@ pub trait Family: Send + Sync + 'static {
     /// When the submission fits no block of this job.
     fn pow_input(&self, job: &Job, submission: &Submission<'_>) -> Result<PowBlob, SubmitError>;
 
-    /// The whole block of `submission`.
+    /// The whole block of `submission`, whose proof of work is `pow`.
     ///
     /// # Errors
     /// As [`pow_input`](Self::pow_input).
-    fn assemble(&self, job: &Job, submission: &Submission<'_>) -> Result<Block, SubmitError>;
+    fn assemble(&self, job: &Job, submission: &Submission<'_>, pow: &PowHash) -> Result<Block, SubmitError>;
 
     /// An empty block on a tip of which only the header is known yet, to mine on until the node
     /// has sent the full template. `prev` is any earlier template of the same node.
@@ -133,6 +139,7 @@ pub trait Family: Send + Sync + 'static {
 /// The code for `spec`.
 pub fn family(spec: &ChainSpec) -> Arc<dyn Family> {
     match spec.family {
-        FamilyKind::Bitcoin => Arc::new(bitcoin::Bitcoin),
+        FamilyRules::Bitcoin(_) => Arc::new(bitcoin::Bitcoin),
+        FamilyRules::CryptoNote(_) => Arc::new(cryptonote::CryptoNote),
     }
 }

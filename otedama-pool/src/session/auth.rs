@@ -14,7 +14,7 @@ type Refused = String;
 
 impl Pool {
     /// Adds a worker to a session, or says why not.
-    pub(super) fn authorize(&mut self, slot: usize, name: &str, pass: &str) -> Result<(), Refused> {
+    pub(crate) fn authorize(&mut self, slot: usize, name: &str, pass: &str) -> Result<(), Refused> {
         let (address, worker) = user::split(name);
         if address.is_empty() {
             return Err("user name must be ADDRESS.WORKER".to_owned());
@@ -64,10 +64,10 @@ impl Pool {
     }
 
     /// Sets the difficulty that a miner asks for, within the limits.
-    pub(super) fn ask_difficulty(&mut self, slot: usize, wanted: f64) {
+    pub(crate) fn ask_difficulty(&mut self, slot: usize, wanted: f64) {
         let session = &mut self.sessions[slot];
         let floor = difficulty_floor(session);
-        session.difficulty = crate::vardiff::tidy(wanted, floor, &self.config.vardiff);
+        session.difficulty = crate::vardiff::within(wanted, floor, &self.config.vardiff);
     }
 }
 

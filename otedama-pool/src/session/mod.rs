@@ -2,7 +2,6 @@
 
 pub(crate) mod auth;
 pub(crate) mod resume;
-pub(crate) mod v1;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,11 +10,13 @@ use otedama_chain::EXTRANONCE_LEN;
 use otedama_hash::{Difficulty, Monotonic, Target, Work as Hashes};
 use otedama_stratum::firmware::{self, Firmware};
 use otedama_stratum::line::LineReader;
+use otedama_stratum::v1::Id;
 use smallvec::SmallVec;
 
 use crate::config::PoolConfig;
 use crate::io::ConnId;
 use crate::jobs::Who;
+use crate::share::pending::RequestId;
 use crate::stats::SessionInfo;
 use crate::vardiff::Vardiff;
 
@@ -49,6 +50,8 @@ pub(crate) struct Session {
     /// Set by `mining.subscribe`.
     pub(crate) extranonce1: Option<u32>,
     pub(crate) session_id: u64,
+    /// A login whose answer waits for the first job.
+    pub(crate) login: Option<RequestId>,
     pub(crate) workers: SmallVec<[Worker; 1]>,
     pub(crate) version_mask: u32,
     /// The difficulty wanted from the next job on.
@@ -89,6 +92,7 @@ impl Session {
             firmware: firmware::for_agent(""),
             extranonce1: None,
             session_id: 0,
+            login: None,
             workers: SmallVec::new(),
             version_mask: 0,
             difficulty: config.vardiff.start,
@@ -127,6 +131,18 @@ impl Session {
         let mut bytes: SmallVec<[u8; 8]> = SmallVec::from_slice(&self.extranonce1?.to_be_bytes());
         bytes.resize(EXTRANONCE_LEN - self.extranonce2_len(), 0);
         Some(bytes)
+    }
+
+    /// The same where miners fill nothing in: all of it, or zeros before there is one.
+    pub(crate) fn extranonce(&self) -> [u8; EXTRANONCE_LEN] {
+        let mut bytes = [0; EXTRANONCE_LEN];
+        bytes[..4].copy_from_slice(&self.extranonce1.unwrap_or(0).to_be_bytes());
+        bytes
+    }
+
+    /// The session's name for the miner.
+    pub(crate) fn session_text(&self) -> String {
+        format!("{:016x}", self.session_id)
     }
 
     /// What decides on its coinbase, once a worker is authorised.
@@ -173,4 +189,9 @@ impl Session {
             last_share_s: self.last_share_s,
         }
     }
+}
+
+/// A request's id as it is echoed.
+pub(crate) fn request_id(id: Id<'_>) -> RequestId {
+    RequestId::from_slice(id.as_str().as_bytes())
 }

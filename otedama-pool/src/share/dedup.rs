@@ -8,7 +8,7 @@ use hashbrown::HashSet;
 pub(crate) struct ShareKey {
     pub(crate) extranonce: [u8; 12],
     pub(crate) ntime: u32,
-    pub(crate) nonce: u32,
+    pub(crate) nonce: u64,
     pub(crate) version: u32,
 }
 

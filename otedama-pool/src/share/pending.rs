@@ -7,7 +7,7 @@ use otedama_hash::{Target, Work as Hashes};
 use slab::Slab;
 use smallvec::SmallVec;
 
-use crate::io::{ConnId, Ticket};
+use crate::io::{Claim, ConnId, Ticket};
 use crate::jobs::Work;
 
 /// A request's id as it is echoed, usually a short number.
@@ -22,8 +22,10 @@ pub(crate) struct Pending {
     pub(crate) extranonce: [u8; EXTRANONCE_LEN],
     pub(crate) extranonce1: u32,
     pub(crate) ntime: u32,
-    pub(crate) nonce: u32,
+    pub(crate) nonce: u64,
     pub(crate) version: u32,
+    /// What the miner says of its proof.
+    pub(crate) claim: Option<Claim>,
     /// What its hash is checked against.
     pub(crate) target: Target,
     /// What it is worth if it passes.
@@ -45,13 +47,17 @@ pub(crate) struct PendingShares {
 }
 
 impl PendingShares {
-    pub(crate) fn insert(&mut self, share: Pending) -> Ticket {
-        self.generation = self.generation.wrapping_add(1);
-        let slot = self.slots.insert((self.generation, share)) as u32;
+    /// The name of the share that is inserted next.
+    pub(crate) fn next_ticket(&self) -> Ticket {
         Ticket {
-            slot,
-            generation: self.generation,
+            slot: self.slots.vacant_key() as u32,
+            generation: self.generation.wrapping_add(1),
         }
+    }
+
+    pub(crate) fn insert(&mut self, share: Pending) {
+        self.generation = self.generation.wrapping_add(1);
+        self.slots.insert((self.generation, share));
     }
 
     pub(crate) fn get(&self, ticket: Ticket) -> Option<&Pending> {

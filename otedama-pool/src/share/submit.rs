@@ -1,20 +1,38 @@
 //! The cheap checks, before anything is hashed.
 
-use otedama_chain::{EXTRANONCE_LEN, Submission, SubmitError};
-use otedama_hash::{EpochInput, Now};
-use otedama_stratum::v1::{ErrorCode, Id, Submit};
+use otedama_chain::spec::Dialect;
+use otedama_chain::{Submission, SubmitError};
+use otedama_hash::Now;
+use otedama_stratum::v1::Id;
 
 use super::dedup::ShareKey;
-use super::pending::{Pending, RequestId};
+use super::pending::Pending;
 use crate::ban::Fault;
-use crate::io::{Output, VerifyRequest};
+use crate::io::{Claim, Output, VerifyRequest};
 use crate::jobs::Lookup;
 use crate::pool::Pool;
+use crate::session::request_id;
 
 /// Seconds by which a block's time may lie ahead of ours (a consensus rule of the family).
 const MAX_FUTURE_S: u64 = 7200;
 
-/// Why a share was refused before it was hashed.
+/// A share as a miner says it, whatever it speaks.
+pub(crate) struct Submitted<'a> {
+    /// Under which name; without one, the session's first.
+    pub(crate) worker: Option<&'a str>,
+    /// The job's number, if it was one.
+    pub(crate) job: Option<u32>,
+    /// The miner's part of the extranonce, where it has one.
+    pub(crate) extranonce2: Option<&'a [u8]>,
+    /// Where miners choose it.
+    pub(crate) ntime: Option<u32>,
+    pub(crate) nonce: u64,
+    /// Where miners roll them.
+    pub(crate) version_bits: Option<u32>,
+    pub(crate) claim: Option<Claim>,
+}
+
+/// Why a share was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
     NotSubscribed,
@@ -22,39 +40,52 @@ pub(crate) enum Refused {
     Stopping,
     UnknownJob,
     Extranonce2,
+    Nonce,
     Time,
     Version,
     Duplicate,
+    LowDifficulty,
+    WrongProof,
+    NotVerified,
+    NotStored,
 }
 
 impl Refused {
-    const fn reply(self) -> (ErrorCode, &'static str) {
+    /// For the miner, in words.
+    pub(crate) const fn message(self) -> &'static str {
         match self {
-            Self::NotSubscribed => (ErrorCode::NotSubscribed, "not subscribed"),
-            Self::Unauthorized => (ErrorCode::Unauthorized, "unauthorized worker"),
-            Self::Stopping => (ErrorCode::Other, "the pool is stopping"),
-            Self::UnknownJob => (ErrorCode::Stale, "stale share: job not found"),
-            Self::Extranonce2 => (ErrorCode::Other, "extranonce2 has the wrong length"),
-            Self::Time => (ErrorCode::Other, "ntime out of range"),
-            Self::Version => (ErrorCode::Other, "version bits outside the negotiated mask"),
-            Self::Duplicate => (ErrorCode::Duplicate, "duplicate share"),
+            Self::NotSubscribed => "not subscribed",
+            Self::Unauthorized => "unauthorized worker",
+            Self::Stopping => "the pool is stopping",
+            Self::UnknownJob => "stale share: job not found",
+            Self::Extranonce2 => "extranonce2 has the wrong length",
+            Self::Nonce => "nonce out of the range of this session",
+            Self::Time => "ntime out of range",
+            Self::Version => "version bits outside the negotiated mask",
+            Self::Duplicate => "duplicate share",
+            Self::LowDifficulty => "low difficulty share",
+            Self::WrongProof => "the proof of work is not what it is said to be",
+            Self::NotVerified => "the share could not be verified; it is not credited",
+            Self::NotStored => "the share could not be stored; it is not credited",
         }
     }
 
     const fn fault(self) -> Option<Fault> {
         match self {
-            Self::Stopping | Self::UnknownJob => None,
+            Self::Stopping | Self::UnknownJob | Self::NotVerified | Self::NotStored => None,
             Self::NotSubscribed | Self::Unauthorized => Some(Fault::Unauthorized),
-            Self::Extranonce2 | Self::Time | Self::Version => Some(Fault::InvalidShare),
+            Self::Extranonce2 | Self::Nonce | Self::Time | Self::Version => Some(Fault::InvalidShare),
             Self::Duplicate => Some(Fault::Duplicate),
+            Self::LowDifficulty => Some(Fault::LowDifficulty),
+            Self::WrongProof => Some(Fault::WrongProof),
         }
     }
 }
 
 impl Pool {
     /// Checks a share and sends it to be verified, or refuses it.
-    pub(crate) fn submit(&mut self, now: Now, slot: usize, id: Id<'_>, submit: &Submit<'_>) {
-        let share = match self.check(now, slot, id, submit) {
+    pub(crate) fn submit(&mut self, now: Now, slot: usize, id: Id<'_>, submitted: &Submitted<'_>) {
+        let share = match self.check(now, slot, id, submitted) {
             Ok(share) => share,
             Err(why) => return self.refuse(now, slot, id, why),
         };
@@ -62,45 +93,50 @@ impl Pool {
         let submission = Submission {
             extranonce: &share.extranonce,
             ntime: share.ntime,
-            nonce: u64::from(share.nonce),
+            nonce: share.nonce,
             version: share.version,
         };
         let blob = match self.family.pow_input(job, &submission) {
             Ok(blob) => blob,
             Err(SubmitError::VersionBits { .. }) => return self.refuse(now, slot, id, Refused::Version),
             Err(SubmitError::TimeTooOld { .. }) => return self.refuse(now, slot, id, Refused::Time),
+            Err(SubmitError::NonceRange(_)) => return self.refuse(now, slot, id, Refused::Nonce),
             Err(_) => return self.refuse(now, slot, id, Refused::Extranonce2),
         };
-        let epoch = EpochInput {
-            height: job.template().height,
-            seed: None,
-        };
-        let nonce = u64::from(share.nonce);
-        let ticket = self.pending.insert(share);
-        self.sessions[slot].in_flight += 1;
-        let algorithm = self.spec.algorithm;
-        self.out.push_back(Output::Verify(VerifyRequest {
-            ticket,
-            algorithm,
-            epoch,
+        let template = job.template();
+        let request = VerifyRequest {
+            ticket: self.pending.next_ticket(),
+            conn: share.conn,
+            algorithm: self.spec.algorithm,
+            epoch: template.epoch,
             blob,
-            nonce,
-        }));
+            nonce: share.nonce,
+            claim: share.claim,
+            target: share.target.max(template.network_target),
+        };
+        self.pending.insert(share);
+        self.sessions[slot].in_flight += 1;
+        self.out.push_back(Output::Verify(request));
     }
 
-    fn check(&mut self, now: Now, slot: usize, id: Id<'_>, submit: &Submit<'_>) -> Result<Pending, Refused> {
+    fn check(
+        &mut self,
+        now: Now,
+        slot: usize,
+        id: Id<'_>,
+        submitted: &Submitted<'_>,
+    ) -> Result<Pending, Refused> {
         let session = &self.sessions[slot];
         let extranonce1 = session.extranonce1.ok_or(Refused::NotSubscribed)?;
-        let name = &*submit.worker;
-        let worker = session
-            .workers
-            .iter()
-            .find(|w| &*w.user == name)
-            .ok_or(Refused::Unauthorized)?;
+        let worker = match submitted.worker {
+            Some(name) => session.workers.iter().find(|w| &*w.user == name),
+            None => session.workers.first(),
+        }
+        .ok_or(Refused::Unauthorized)?;
         if self.stopping {
             return Err(Refused::Stopping);
         }
-        let number = u32::from_str_radix(&submit.job_id, 16).map_err(|_| Refused::UnknownJob)?;
+        let number = submitted.job.ok_or(Refused::UnknownJob)?;
         let Lookup::Live(index) = self.jobs.find(now.mono, number) else {
             return Err(Refused::UnknownJob);
         };
@@ -117,31 +153,37 @@ impl Pool {
             .ok_or(Refused::UnknownJob)?;
         let job = &work.job;
 
-        let part2 = submit.extranonce2.as_slice();
-        let part1 = session.extranonce1_bytes().ok_or(Refused::NotSubscribed)?;
-        if part2.len() != session.extranonce2_len() {
-            return Err(Refused::Extranonce2);
+        let mut extranonce = session.extranonce();
+        if self.spec.dialect == Dialect::Bitcoin {
+            let part2 = submitted.extranonce2.unwrap_or_default();
+            if part2.len() != session.extranonce2_len() {
+                return Err(Refused::Extranonce2);
+            }
+            let start = extranonce.len() - part2.len();
+            extranonce[start..].copy_from_slice(part2);
         }
-        let mut extranonce = [0; EXTRANONCE_LEN];
-        extranonce[..part1.len()].copy_from_slice(&part1);
-        extranonce[part1.len()..].copy_from_slice(part2);
 
         let time = job.time_s();
+        let ntime = submitted.ntime.unwrap_or(time);
         let latest = u64::from(time) + u64::from(self.config.max_ntime_roll_s);
-        if submit.ntime < time || u64::from(submit.ntime) > latest.min(now.unix_s + MAX_FUTURE_S) {
+        if ntime < time || u64::from(ntime) > latest.min(now.unix_s + MAX_FUTURE_S) {
             return Err(Refused::Time);
         }
         let mask = session.version_mask;
-        let bits = submit.version_bits.unwrap_or(job.version() & mask);
+        let bits = submitted.version_bits.unwrap_or(job.version() & mask);
         if bits & !mask != 0 {
             return Err(Refused::Version);
         }
         let version = (job.version() & !mask) | bits;
+        let target = step.target.max(set.template.network_target);
+        if matches!(submitted.claim, Some(Claim::Hash(hash)) if !target.is_met_by(&hash)) {
+            return Err(Refused::LowDifficulty);
+        }
 
         let key = ShareKey {
             extranonce,
-            ntime: submit.ntime,
-            nonce: submit.nonce,
+            ntime,
+            nonce: submitted.nonce,
             version,
         };
         let share = Pending {
@@ -149,9 +191,10 @@ impl Pool {
             request: request_id(id),
             extranonce,
             extranonce1,
-            ntime: submit.ntime,
-            nonce: submit.nonce,
+            ntime,
+            nonce: submitted.nonce,
             version,
+            claim: submitted.claim,
             target: step.target,
             credit: step.credit,
             difficulty: step.difficulty.get(),
@@ -170,23 +213,30 @@ impl Pool {
         Ok(share)
     }
 
-    fn refuse(&mut self, now: Now, slot: usize, id: Id<'_>, why: Refused) {
-        match why {
-            Refused::UnknownJob => self.stats.stale += 1,
-            Refused::Duplicate => self.stats.duplicate += 1,
-            Refused::NotSubscribed | Refused::Unauthorized => self.stats.unauthorized += 1,
-            Refused::Extranonce2 | Refused::Time | Refused::Version => self.stats.invalid += 1,
-            Refused::Stopping => {}
-        }
+    /// Counts and answers a share that is not credited.
+    pub(crate) fn refuse(&mut self, now: Now, slot: usize, id: Id<'_>, why: Refused) {
+        self.count_refused(why);
         self.sessions[slot].rejected += 1;
-        let (code, message) = why.reply();
-        self.reply_error(slot, id, code, message);
+        self.reply_refused(slot, id, why);
         if let Some(fault) = why.fault() {
             self.fault(now, slot, fault);
         }
     }
-}
 
-fn request_id(id: Id<'_>) -> RequestId {
-    RequestId::from_slice(id.as_str().as_bytes())
+    pub(crate) fn count_refused(&mut self, why: Refused) {
+        let counter = match why {
+            Refused::UnknownJob => &mut self.stats.stale,
+            Refused::Duplicate => &mut self.stats.duplicate,
+            Refused::LowDifficulty => &mut self.stats.low_difficulty,
+            Refused::NotSubscribed | Refused::Unauthorized => &mut self.stats.unauthorized,
+            Refused::Extranonce2
+            | Refused::Nonce
+            | Refused::Time
+            | Refused::Version
+            | Refused::WrongProof => &mut self.stats.invalid,
+            Refused::NotVerified | Refused::NotStored => &mut self.stats.not_stored,
+            Refused::Stopping => return,
+        };
+        *counter += 1;
+    }
 }

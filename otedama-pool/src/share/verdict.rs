@@ -2,11 +2,11 @@
 
 use otedama_chain::Submission;
 use otedama_hash::{Now, PowHash, Work as Hashes};
-use otedama_stratum::v1::{ErrorCode, Id};
+use otedama_stratum::v1::Id;
 
 use super::pending::Pending;
-use crate::ban::Fault;
-use crate::io::{Candidate, Output, ShareRow, Ticket};
+use super::submit::Refused;
+use crate::io::{Candidate, Claim, Output, ShareRow, Ticket};
 use crate::pool::Pool;
 
 impl Pool {
@@ -16,14 +16,14 @@ impl Pool {
             return;
         };
         let Some(pow) = pow else {
-            return self.fail(ticket, "the share could not be verified; it is not credited");
+            return self.fail(ticket, Refused::NotVerified);
         };
         let network_target = share.work.job.template().network_target;
         let is_block = network_target.is_met_by(&pow.hash);
         if is_block {
             let candidate = self
                 .family
-                .assemble(&share.work.job, &submission(share))
+                .assemble(&share.work.job, &submission(share), &pow)
                 .map(|block| {
                     Box::new(Candidate {
                         hash: block.hash,
@@ -48,7 +48,20 @@ impl Pool {
         } else if is_block {
             network_target.work()
         } else {
-            return self.above_target(now, ticket);
+            let is_said_to_be = match share.claim {
+                None => true,
+                Some(Claim::Hash(hash)) => hash == pow.hash,
+                Some(Claim::Mix(mix)) => pow.mix == Some(mix),
+            };
+            return self.worth_nothing(
+                now,
+                ticket,
+                if is_said_to_be {
+                    Refused::LowDifficulty
+                } else {
+                    Refused::WrongProof
+                },
+            );
         };
         self.accept(now, ticket, &pow, credit, is_block);
     }
@@ -80,23 +93,21 @@ impl Pool {
         self.adjust(now, slot);
     }
 
-    fn above_target(&mut self, now: Now, ticket: Ticket) {
-        self.stats.low_difficulty += 1;
-        let Some((slot, share)) = self.take(ticket) else {
-            return;
-        };
-        self.sessions[slot].rejected += 1;
-        self.reply_error(slot, id(&share), ErrorCode::LowDifficulty, "low difficulty share");
-        self.fault(now, slot, Fault::LowDifficulty);
+    fn worth_nothing(&mut self, now: Now, ticket: Ticket, why: Refused) {
+        match self.take(ticket) {
+            Some((slot, share)) => self.refuse(now, slot, id(&share), why),
+            None => self.count_refused(why),
+        }
     }
 
-    fn fail(&mut self, ticket: Ticket, message: &str) {
-        self.stats.not_stored += 1;
+    /// It is not the miner's fault.
+    fn fail(&mut self, ticket: Ticket, why: Refused) {
+        self.count_refused(why);
         let Some((slot, share)) = self.take(ticket) else {
             return;
         };
         self.sessions[slot].rejected += 1;
-        self.reply_error(slot, id(&share), ErrorCode::Other, message);
+        self.reply_refused(slot, id(&share), why);
         self.flow(slot);
     }
 
@@ -111,7 +122,7 @@ impl Pool {
             let session = &mut self.sessions[slot];
             session.accepted += 1;
             session.last_share_s = share.unix_s;
-            self.reply_true(slot, id(&share));
+            self.reply_accepted(slot, id(&share));
             self.flow(slot);
         }
     }
@@ -119,7 +130,7 @@ impl Pool {
     /// Rows up to `seq` were given up.
     pub(crate) fn persist_failed(&mut self, seq: u64) {
         while let Some((ticket, _)) = self.journal.settle(seq) {
-            self.fail(ticket, "the share could not be stored; it is not credited");
+            self.fail(ticket, Refused::NotStored);
         }
     }
 
@@ -137,7 +148,7 @@ fn submission(share: &Pending) -> Submission<'_> {
     Submission {
         extranonce: &share.extranonce,
         ntime: share.ntime,
-        nonce: u64::from(share.nonce),
+        nonce: share.nonce,
         version: share.version,
     }
 }

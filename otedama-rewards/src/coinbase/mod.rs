@@ -9,4 +9,4 @@ mod carry;
 mod plan;
 
 pub use carry::CarryBook;
-pub use plan::{CoinbasePlan, Limits, plan};
+pub use plan::{CoinbasePlan, Limits, hold, plan};

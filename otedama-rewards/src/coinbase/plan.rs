@@ -48,6 +48,17 @@ pub fn plan(
     due.finish(draft, pool_account)
 }
 
+/// A block that pays nobody but the pool: what everybody else earned in it is owed.
+pub fn hold(distribution: &Distribution, pool_account: &Account) -> CoinbasePlan {
+    let nothing_owed = CarryBook::new();
+    let due = Due::new(distribution, pool_account, &nothing_owed);
+    let draft = Draft {
+        payments: Vec::new(),
+        pool: due.reward,
+    };
+    due.finish(draft, pool_account)
+}
+
 /// What everybody but the pool is to get.
 struct Due<'a> {
     reward: u64,

@@ -1,12 +1,12 @@
 //! Header and block of a submission.
 
-use otedama_hash::Hash256;
 use otedama_hash::sha256d::sha256d;
+use otedama_hash::{Hash256, PowHash};
 use sha2::{Digest, Sha256};
 
 use super::encode::push_compact_size;
-use super::{Job, merkle};
-use crate::{Block, EXTRANONCE_LEN, Submission, SubmitError};
+use super::merkle;
+use crate::{Block, EXTRANONCE_LEN, HeaderParts, Job, Submission, SubmitError};
 
 /// Length of a block header.
 const HEADER_LEN: usize = 80;
@@ -16,21 +16,26 @@ const VERSION_LEN: usize = 4;
 /// The 80-byte header of `submission`.
 pub(super) fn header(job: &Job, submission: &Submission<'_>) -> Result<[u8; HEADER_LEN], SubmitError> {
     let nonce = check(job, submission)?;
-    let mut hasher = Sha256::new();
-    hasher.update(job.coinbase1());
-    hasher.update(submission.extranonce);
-    hasher.update(job.coinbase2());
-    let coinbase_id = Hash256::from_le_bytes(Sha256::digest(hasher.finalize()).into());
-    let merkle_root = merkle::root(coinbase_id, job.merkle_branch());
+    let parts = job.header_parts().ok_or(SubmitError::Family)?;
+    let merkle_root = merkle_root(&parts, submission.extranonce);
 
     let mut header = [0; HEADER_LEN];
     header[..4].copy_from_slice(&submission.version.to_le_bytes());
     header[4..36].copy_from_slice(job.prev_hash().as_le_bytes());
     header[36..68].copy_from_slice(merkle_root.as_le_bytes());
     header[68..72].copy_from_slice(&submission.ntime.to_le_bytes());
-    header[72..76].copy_from_slice(&job.bits().to_le_bytes());
+    header[72..76].copy_from_slice(&parts.bits.to_le_bytes());
     header[76..].copy_from_slice(&nonce.to_le_bytes());
     Ok(header)
+}
+
+fn merkle_root(parts: &HeaderParts<'_>, extranonce: &[u8]) -> Hash256 {
+    let mut hasher = Sha256::new();
+    hasher.update(parts.coinbase1);
+    hasher.update(extranonce);
+    hasher.update(parts.coinbase2);
+    let coinbase_id = Hash256::from_le_bytes(Sha256::digest(hasher.finalize()).into());
+    merkle::root(coinbase_id, parts.merkle_branch)
 }
 
 fn check(job: &Job, submission: &Submission<'_>) -> Result<u32, SubmitError> {
@@ -44,7 +49,10 @@ fn check(job: &Job, submission: &Submission<'_>) -> Result<u32, SubmitError> {
             min_time_s: template.min_time_s,
         });
     }
-    let required = template.body.required_version_bits;
+    let required = template
+        .bitcoin()
+        .ok_or(SubmitError::Family)?
+        .required_version_bits;
     if submission.version & required != required {
         return Err(SubmitError::VersionBits {
             version: submission.version,
@@ -55,14 +63,20 @@ fn check(job: &Job, submission: &Submission<'_>) -> Result<u32, SubmitError> {
 }
 
 /// The block: header, transactions with witness data, and the extension block if there is one.
-pub(super) fn assemble(job: &Job, submission: &Submission<'_>) -> Result<Block, SubmitError> {
+pub(super) fn assemble(job: &Job, submission: &Submission<'_>, _pow: &PowHash) -> Result<Block, SubmitError> {
     let header = header(job, submission)?;
-    let body = &job.template().body;
+    let parts = job.header_parts().ok_or(SubmitError::Family)?;
+    let body = job.template().bitcoin().ok_or(SubmitError::Family)?;
     let mweb_len = body.mweb.as_ref().map_or(0, Vec::len);
     let mut bytes = Vec::with_capacity(256 + job.coinbase_len() + body.transactions.len() + mweb_len);
     bytes.extend_from_slice(&header);
     push_compact_size(&mut bytes, body.transaction_count + 1);
-    push_coinbase(&mut bytes, job, submission.extranonce);
+    push_coinbase(
+        &mut bytes,
+        &parts,
+        submission.extranonce,
+        body.witness_commitment.is_some(),
+    );
     bytes.extend_from_slice(&body.transactions);
     if let Some(mweb) = &body.mweb {
         // An optional value: one byte that says it is there, then the value (LIP 3).
@@ -77,10 +91,9 @@ pub(super) fn assemble(job: &Job, submission: &Submission<'_>) -> Result<Block, 
 
 /// Appends the coinbase; where it commits to witness data it has a witness itself, one item of 32
 /// zero bytes (BIP 141, section "Commitment structure").
-fn push_coinbase(out: &mut Vec<u8>, job: &Job, extranonce: &[u8]) {
-    let (version, inputs) = job.coinbase1().split_at(VERSION_LEN);
-    let (outputs, lock_time) = job.coinbase2().split_at(job.coinbase2().len() - VERSION_LEN);
-    let has_witness = job.template().body.witness_commitment.is_some();
+fn push_coinbase(out: &mut Vec<u8>, parts: &HeaderParts<'_>, extranonce: &[u8], has_witness: bool) {
+    let (version, inputs) = parts.coinbase1.split_at(VERSION_LEN);
+    let (outputs, lock_time) = parts.coinbase2.split_at(parts.coinbase2.len() - VERSION_LEN);
     out.extend_from_slice(version);
     if has_witness {
         // Marker and flag (BIP 144).

@@ -1,7 +1,7 @@
 //! The coinbase transaction.
 
 use super::encode::{push_bytes, push_compact_size, push_data, push_height};
-use super::{COINBASE_SCRIPT_MAX, Template};
+use super::{Body, COINBASE_SCRIPT_MAX};
 use crate::{EXTRANONCE_LEN, PayoutOutput, PayoutPlan};
 
 /// Length of the push of the extranonce.
@@ -15,14 +15,22 @@ pub(super) const AUX_MAX: usize = SHORT_PUSH_MAX;
 const _: () = assert!(HEIGHT_PUSH_MAX + 1 + AUX_MAX + EXTRANONCE_PUSH_LEN <= COINBASE_SCRIPT_MAX);
 
 /// What stands before and after the extranonce, serialised without witness data.
-pub(super) struct Halves {
-    pub(super) first: Vec<u8>,
-    pub(super) second: Vec<u8>,
+#[derive(Clone, Debug)]
+pub(crate) struct Halves {
+    pub(crate) first: Vec<u8>,
+    pub(crate) second: Vec<u8>,
+}
+
+impl Halves {
+    /// Bytes of the whole coinbase without witness data.
+    pub(crate) fn coinbase_len(&self) -> usize {
+        self.first.len() + EXTRANONCE_LEN + self.second.len()
+    }
 }
 
 /// Serialises the coinbase that pays `plan`; outputs of zero are left out.
-pub(super) fn build(template: &Template, plan: &PayoutPlan, tag: &[u8]) -> Halves {
-    let script = script_before_extranonce(template, tag);
+pub(super) fn build(height: u64, body: &Body, plan: &PayoutPlan, tag: &[u8]) -> Halves {
+    let script = script_before_extranonce(height, body, tag);
     let mut first = Vec::with_capacity(42 + script.len());
     // Version 1, one input, which spends the null outpoint (32 zero bytes and index 2^32 - 1).
     first.extend_from_slice(&1_u32.to_le_bytes());
@@ -34,7 +42,7 @@ pub(super) fn build(template: &Template, plan: &PayoutPlan, tag: &[u8]) -> Halve
 
     let mut second = Vec::with_capacity(64 + plan.outputs.len() * 43);
     second.extend_from_slice(&u32::MAX.to_le_bytes());
-    let commitment = template.body.witness_commitment.as_deref();
+    let commitment = body.witness_commitment.as_deref();
     let count = paid(plan).count() + usize::from(commitment.is_some());
     push_compact_size(&mut second, count as u64);
     for output in paid(plan) {
@@ -58,10 +66,10 @@ fn push_output(out: &mut Vec<u8>, amount: u64, script: &[u8]) {
 }
 
 /// Height (BIP 34), `coinbaseaux` (BIP 22), tag, and the opcode that pushes the extranonce.
-fn script_before_extranonce(template: &Template, tag: &[u8]) -> Vec<u8> {
+fn script_before_extranonce(height: u64, body: &Body, tag: &[u8]) -> Vec<u8> {
     let mut script = Vec::with_capacity(COINBASE_SCRIPT_MAX);
-    push_height(&mut script, template.height);
-    push_data(&mut script, &template.body.coinbase_aux);
+    push_height(&mut script, height);
+    push_data(&mut script, &body.coinbase_aux);
     let room = COINBASE_SCRIPT_MAX.saturating_sub(script.len() + EXTRANONCE_PUSH_LEN + 1);
     push_data(&mut script, &tag[..tag.len().min(room).min(SHORT_PUSH_MAX)]);
     script.push(EXTRANONCE_LEN as u8);

@@ -1,21 +1,22 @@
 //! Bitcoin and what descends from it: 80-byte headers, coinbase, merkle tree, segwit, MWEB.
 
 mod block;
+mod body;
 mod coinbase;
 pub(crate) mod encode;
 mod job;
 pub(crate) mod merkle;
 mod parse;
 mod preview;
-mod template;
 
 use std::sync::Arc;
 
-pub use job::{Job, JobError};
-pub use template::{Template, TemplateError, TemplateField};
+pub(crate) use body::Body;
+pub(crate) use coinbase::Halves;
 
 use super::{Block, Family, PowBlob, Submission, SubmitError, TipHeader};
-use crate::{AddressError, ChainSpec, PayoutPlan, address};
+use crate::{AddressError, ChainSpec, Job, JobError, PayoutPlan, Template, TemplateError, address};
+use otedama_hash::PowHash;
 
 /// What the script of a witness commitment starts with (BIP 141, section "Commitment structure").
 pub(crate) const COMMITMENT_PREFIX: [u8; 6] = [0x6a, 0x24, 0xaa, 0x21, 0xa9, 0xed];
@@ -28,7 +29,7 @@ pub struct Bitcoin;
 
 impl Family for Bitcoin {
     fn parse_template(&self, spec: &ChainSpec, json: &[u8]) -> Result<Template, TemplateError> {
-        parse::parse(spec, json)
+        parse::parse(spec.bitcoin().ok_or(TemplateError::Family)?, json)
     }
 
     fn payout_script(&self, spec: &ChainSpec, address: &str) -> Result<Vec<u8>, AddressError> {
@@ -49,11 +50,11 @@ impl Family for Bitcoin {
         block::header(job, submission).map(PowBlob::from)
     }
 
-    fn assemble(&self, job: &Job, submission: &Submission<'_>) -> Result<Block, SubmitError> {
-        block::assemble(job, submission)
+    fn assemble(&self, job: &Job, submission: &Submission<'_>, pow: &PowHash) -> Result<Block, SubmitError> {
+        block::assemble(job, submission, pow)
     }
 
     fn preview(&self, spec: &ChainSpec, prev: &Template, tip: &TipHeader) -> Option<Template> {
-        preview::preview(spec, prev, tip)
+        preview::preview(spec.bitcoin()?, prev, tip)
     }
 }

@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use otedama_hash::{Hash256, Target};
+use otedama_hash::{EpochInput, Hash256, Target};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::template::Body;
-use super::{COMMITMENT_PREFIX, Template, TemplateError, TemplateField, coinbase, merkle};
-use crate::ChainSpec;
+use super::{Body, COMMITMENT_PREFIX, coinbase, merkle};
+use crate::spec::{BitcoinRules, SegwitRule};
+use crate::template::{self, TemplateField};
+use crate::{Template, TemplateError};
 
 /// Longest JSON that is looked at: several times a full block in hex.
 const JSON_MAX: usize = 32 << 20;
@@ -65,16 +66,16 @@ struct GbtTransaction<'a> {
 }
 
 /// Reads the object in the `result` of a reply.
-pub(super) fn parse(spec: &ChainSpec, json: &[u8]) -> Result<Template, TemplateError> {
+pub(super) fn parse(rules: &BitcoinRules, json: &[u8]) -> Result<Template, TemplateError> {
     if json.len() > JSON_MAX {
         return Err(TemplateError::TooLong(json.len()));
     }
     let gbt: Gbt<'_> = serde_json::from_slice(json).map_err(|e| TemplateError::Json(e.to_string()))?;
-    check_rules(spec, &gbt)?;
+    check_rules(rules, &gbt)?;
     let (bits, network_target) = target(&gbt)?;
-    let transactions = Transactions::decode(spec, &gbt)?;
-    let reward = in_range("coinbasevalue", gbt.coinbasevalue, spec.max_money)?;
-    let subsidy = spec.subsidy.at(gbt.height);
+    let transactions = Transactions::decode(rules, &gbt)?;
+    let reward = in_range("coinbasevalue", gbt.coinbasevalue, rules.max_money)?;
+    let subsidy = rules.subsidy.at(gbt.height);
     let fees = in_range(
         "fees",
         transactions.fees.unwrap_or(reward.saturating_sub(subsidy)),
@@ -99,12 +100,17 @@ pub(super) fn parse(spec: &ChainSpec, json: &[u8]) -> Result<Template, TemplateE
         min_time_s,
         long_poll_id,
         is_preview: false,
-        body: body(spec, &gbt, bits, transactions)?,
+        epoch: EpochInput {
+            height: gbt.height,
+            seed: None,
+        },
+        next_epoch: None,
+        body: template::Body::Bitcoin(body(rules, &gbt, bits, transactions)?),
     })
 }
 
 fn body(
-    spec: &ChainSpec,
+    rules: &BitcoinRules,
     gbt: &Gbt<'_>,
     bits: u32,
     transactions: Transactions,
@@ -114,7 +120,7 @@ fn body(
     if version & required != required {
         return Err(TemplateError::VersionBits { version, required });
     }
-    let witness_commitment = witness_commitment(gbt)?;
+    let witness_commitment = witness_commitment(rules, gbt)?;
     if transactions.has_witness && witness_commitment.is_none() {
         return Err(TemplateError::NoWitnessCommitment);
     }
@@ -129,10 +135,10 @@ fn body(
         coinbase_aux: coinbase_aux(gbt)?,
         witness_commitment,
         merkle_branch: merkle::branch(&transactions.ids),
-        mweb: mweb(spec, gbt, &transactions)?,
+        mweb: mweb(rules, gbt, &transactions)?,
         transactions: transactions.raw,
         transaction_count: transactions.ids.len() as u64,
-        weight_left: weight_limit(spec, gbt) - transactions.weight,
+        weight_left: weight_limit(rules, gbt) - transactions.weight,
         sigops_left,
     })
 }
@@ -151,8 +157,8 @@ struct Transactions {
 }
 
 impl Transactions {
-    fn decode(spec: &ChainSpec, gbt: &Gbt<'_>) -> Result<Self, TemplateError> {
-        let weight_limit = weight_limit(spec, gbt);
+    fn decode(rules: &BitcoinRules, gbt: &Gbt<'_>) -> Result<Self, TemplateError> {
+        let weight_limit = weight_limit(rules, gbt);
         let list = &gbt.transactions;
         within("number", list.len() as u64, weight_limit / TRANSACTION_WEIGHT_MIN)?;
         let size = list.iter().map(|t| t.data.len() as u64 / 2).sum();
@@ -200,13 +206,13 @@ fn add(sum: Option<u64>, more: Option<u64>) -> Option<u64> {
 
 /// Refuses rules that start with `!` and aren't followed (BIP 9), and signets, whose blocks need a
 /// signature.
-fn check_rules(spec: &ChainSpec, gbt: &Gbt<'_>) -> Result<(), TemplateError> {
+fn check_rules(rules: &BitcoinRules, gbt: &Gbt<'_>) -> Result<(), TemplateError> {
     let demanded = gbt.rules.iter().filter_map(|rule| rule.strip_prefix('!'));
     let signet = gbt.signet_challenge.as_ref().map(|_| "signet");
     match signet
         .into_iter()
         .chain(demanded)
-        .find(|rule| !spec.rules_understood.contains(rule))
+        .find(|rule| !rules.rules_understood.contains(rule))
     {
         Some(rule) => Err(TemplateError::UnknownRule(rule.chars().take(64).collect())),
         None => Ok(()),
@@ -236,8 +242,9 @@ fn target(gbt: &Gbt<'_>) -> Result<(u32, Target), TemplateError> {
 }
 
 /// The commitment's script, where segwit is active: before that a witness makes a block invalid.
-fn witness_commitment(gbt: &Gbt<'_>) -> Result<Option<Vec<u8>>, TemplateError> {
-    let Some(hex) = gbt.default_witness_commitment.filter(|_| has_rule(gbt, "segwit")) else {
+fn witness_commitment(rules: &BitcoinRules, gbt: &Gbt<'_>) -> Result<Option<Vec<u8>>, TemplateError> {
+    let active = rules.segwit == SegwitRule::Always || has_rule(gbt, "segwit");
+    let Some(hex) = gbt.default_witness_commitment.filter(|_| active) else {
         return Ok(None);
     };
     let name = "default_witness_commitment";
@@ -250,11 +257,11 @@ fn witness_commitment(gbt: &Gbt<'_>) -> Result<Option<Vec<u8>>, TemplateError> {
 }
 
 fn mweb(
-    spec: &ChainSpec,
+    rules: &BitcoinRules,
     gbt: &Gbt<'_>,
     transactions: &Transactions,
 ) -> Result<Option<Vec<u8>>, TemplateError> {
-    if !spec.has_mweb {
+    if !rules.has_mweb {
         return Ok(None);
     }
     let problem = match (has_rule(gbt, "mweb"), gbt.mweb, transactions.ends_with_hogex) {
@@ -277,9 +284,9 @@ fn coinbase_aux(gbt: &Gbt<'_>) -> Result<Vec<u8>, TemplateError> {
     Ok(aux)
 }
 
-fn weight_limit(spec: &ChainSpec, gbt: &Gbt<'_>) -> u64 {
+fn weight_limit(rules: &BitcoinRules, gbt: &Gbt<'_>) -> u64 {
     gbt.weightlimit
-        .map_or(spec.max_block_weight, |limit| limit.min(spec.max_block_weight))
+        .map_or(rules.max_block_weight, |limit| limit.min(rules.max_block_weight))
 }
 
 /// A height that a coinbase can name and a node can have.

@@ -1,16 +1,18 @@
 //! Reading `get_block_template`.
 
-use otedama_hash::{Target, U256};
+use otedama_hash::{EpochInput, Hash256, Target, U256};
 use serde::Deserialize;
 
-use super::blob::{BlobError, BlockBlob};
+use super::blob::BlockBlob;
+use crate::Template;
+use crate::template::{Body, TemplateError, TemplateField};
 
 /// Longest JSON that is looked at: a block of that many transactions is larger than any node makes.
 const JSON_MAX: usize = 16 << 20;
 
-/// A block that a node proposes.
+/// A block that a node proposes, as the node says it.
 #[derive(Clone, Debug)]
-pub struct Template {
+pub struct NodeTemplate {
     /// The block itself, with the pool's bytes still free.
     pub blob: BlockBlob,
     /// Id of the block it builds on, in the order in which it is displayed.
@@ -23,30 +25,6 @@ pub struct Template {
     pub seed_hash: [u8; 32],
     /// The key that follows, from 64 blocks before it is used.
     pub next_seed_hash: Option<[u8; 32]>,
-}
-
-/// Why a template can't be mined on.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum TemplateError {
-    /// It isn't the JSON that a template should be.
-    #[error("not a block template: {0}")]
-    Json(String),
-    /// It is absurdly long.
-    #[error("a block template of {0} bytes is too long")]
-    TooLong(usize),
-    /// A field isn't hex of the right length.
-    #[error("{0} is not the hex that it should be")]
-    Hex(&'static str),
-    /// The block itself can't be used.
-    #[error(transparent)]
-    Blob(#[from] BlobError),
-    /// Two fields say different things.
-    #[error("{0} and the block do not agree")]
-    Contradiction(&'static str),
-    /// Nothing can meet it.
-    #[error("a difficulty of 0 is not possible")]
-    Difficulty,
 }
 
 #[derive(Deserialize)]
@@ -64,7 +42,7 @@ struct Gbt<'a> {
     next_seed_hash: &'a str,
 }
 
-impl Template {
+impl NodeTemplate {
     /// Reads the object in the `result` of a reply to a request for `reserved_len` bytes (`reserve_size`).
     ///
     /// # Errors
@@ -76,7 +54,7 @@ impl Template {
         let gbt: Gbt<'_> =
             serde_json::from_slice(json).map_err(|error| TemplateError::Json(error.to_string()))?;
         let bytes = const_hex::decode(gbt.blocktemplate_blob)
-            .map_err(|_| TemplateError::Hex("blocktemplate_blob"))?;
+            .map_err(|_| TemplateError::Hex(TemplateField::Top("blocktemplate_blob")))?;
         let blob = BlockBlob::parse(bytes, gbt.reserved_offset, reserved_len)?;
         // What the node hashes tells whether the block is understood as the node understands it.
         let hashing = const_hex::encode(blob.hashing_blob(&vec![0; reserved_len]));
@@ -98,11 +76,38 @@ impl Template {
         Ok(Self {
             blob,
             prev_id,
-            network_target: target(difficulty).ok_or(TemplateError::Difficulty)?,
+            network_target: target(difficulty).ok_or(TemplateError::Range {
+                field: "difficulty",
+                value: 0,
+            })?,
             difficulty,
             seed_hash: hash("seed_hash", gbt.seed_hash)?,
             next_seed_hash,
         })
+    }
+}
+
+impl From<NodeTemplate> for Template {
+    fn from(proposed: NodeTemplate) -> Self {
+        let height = proposed.blob.height();
+        let epoch = |height, seed| EpochInput {
+            height,
+            seed: Some(seed),
+        };
+        Self {
+            height,
+            prev_hash: Hash256::from_be_bytes(proposed.prev_id),
+            network_target: proposed.network_target,
+            reward: proposed.blob.reward(),
+            fees: 0,
+            time_s: 0,
+            min_time_s: 0,
+            long_poll_id: None,
+            is_preview: false,
+            epoch: epoch(height, proposed.seed_hash),
+            next_epoch: proposed.next_seed_hash.map(|seed| epoch(height + 1, seed)),
+            body: Body::CryptoNote(proposed.blob),
+        }
     }
 }
 
@@ -114,5 +119,5 @@ fn target(difficulty: u128) -> Option<Target> {
 }
 
 fn hash(field: &'static str, hex: &str) -> Result<[u8; 32], TemplateError> {
-    const_hex::decode_to_array(hex).map_err(|_| TemplateError::Hex(field))
+    const_hex::decode_to_array(hex).map_err(|_| TemplateError::Hex(TemplateField::Top(field)))
 }

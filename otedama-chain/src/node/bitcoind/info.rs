@@ -4,7 +4,6 @@ use otedama_hash::Hash256;
 use serde::Deserialize;
 
 use super::reply;
-use crate::ChainSpec;
 use crate::node::ReplyError;
 
 /// What a node says about its chain.
@@ -20,47 +19,6 @@ pub struct BlockchainInfo {
     pub best_block_hash: Hash256,
     /// Whether it is still downloading the chain.
     pub initial_block_download: bool,
-}
-
-/// A node of another coin or network.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the node serves {found}, the pool is configured for {expected}")]
-pub struct ChainMismatch {
-    /// What the node says.
-    pub found: String,
-    /// The configured chain.
-    pub expected: String,
-}
-
-impl BlockchainInfo {
-    /// Compares the node's network with that of `spec`.
-    ///
-    /// # Errors
-    /// When they differ.
-    pub fn check(&self, spec: &ChainSpec) -> Result<(), ChainMismatch> {
-        if spec.node_chains.contains(&self.chain.as_str()) {
-            return Ok(());
-        }
-        Err(ChainMismatch {
-            found: format!("the chain \"{}\"", self.chain),
-            expected: spec.to_string(),
-        })
-    }
-}
-
-/// Compares the node's first block with those of `spec`: coins share the names of their networks.
-///
-/// # Errors
-/// When it is another chain's.
-pub fn check_genesis(spec: &ChainSpec, genesis: &Hash256) -> Result<(), ChainMismatch> {
-    let found = genesis.to_string();
-    if spec.genesis_hashes.is_empty() || spec.genesis_hashes.contains(&found.as_str()) {
-        return Ok(());
-    }
-    Err(ChainMismatch {
-        found: format!("a chain that starts with {found}"),
-        expected: spec.to_string(),
-    })
 }
 
 #[derive(Deserialize)]
@@ -91,7 +49,6 @@ pub fn blockchain_info(status: u16, body: &[u8]) -> Result<BlockchainInfo, Reply
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::coins;
 
     #[test]
     fn node_of_the_right_and_the_wrong_network() {
@@ -103,19 +60,6 @@ mod tests {
             (info.height, info.headers, info.initial_block_download),
             (113, 114, true)
         );
-        assert_eq!(info.check(&coins::btc::REGTEST), Ok(()));
-        let error = info.check(&coins::btc::MAINNET).expect_err("another network");
-        assert_eq!(
-            error.to_string(),
-            "the node serves the chain \"regtest\", the pool is configured for Bitcoin mainnet"
-        );
-    }
-
-    #[test]
-    fn genesis_tells_coins_apart() {
-        let bitcoin = "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f";
-        let bitcoin = Hash256::from_display_hex(bitcoin).expect("hex");
-        assert_eq!(check_genesis(&coins::btc::MAINNET, &bitcoin), Ok(()));
-        assert!(check_genesis(&coins::ltc::MAINNET, &bitcoin).is_err());
+        assert_eq!(info.chain, "regtest");
     }
 }

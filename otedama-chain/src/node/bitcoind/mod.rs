@@ -10,11 +10,11 @@ mod zmq;
 
 pub use auth::{basic_auth, cookie_auth};
 pub use header::{BlockHeader, block_header};
-pub use info::{BlockchainInfo, ChainMismatch, blockchain_info, check_genesis};
+pub use info::{BlockchainInfo, blockchain_info};
 pub use reply::{block_hash, block_template};
 pub use request::{
     get_best_block_hash, get_block_hash, get_block_header, get_block_template, get_blockchain_info,
     submit_block,
 };
-pub use submit::{SubmitOutcome, submit_outcome};
+pub use submit::submit_outcome;
 pub use zmq::{HashBlock, ZmqError, hash_block};

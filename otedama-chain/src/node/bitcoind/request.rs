@@ -23,7 +23,7 @@ pub fn get_block_template(spec: &ChainSpec, long_poll_id: Option<&str>) -> Strin
     call(
         "getblocktemplate",
         [TemplateRequest {
-            rules: spec.gbt_rules,
+            rules: spec.bitcoin().map_or(&[], |rules| rules.gbt_rules),
             longpollid: long_poll_id,
         }],
     )

@@ -1,47 +1,25 @@
 //! What a node makes of a submitted block.
 
 use super::reply;
-use crate::node::ReplyError;
+use crate::node::{ReplyError, SubmitOutcome};
 
-/// The answer to `submitblock` (BIP 22, section "Block Submission").
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SubmitOutcome {
-    /// The block is valid and the new tip.
-    Accepted,
-    /// The node had the block already, and it is valid.
-    Duplicate,
-    /// The block is stored, but not on the best chain: another one came first.
-    Inconclusive,
-    /// The block builds on something that is no longer the tip.
-    Stale(String),
-    /// The block is invalid; the node's word for why, such as `high-hash` or `bad-cb-amount`.
-    Rejected(String),
-}
-
-impl SubmitOutcome {
-    /// Whether the block is in the node's best chain or may still get there.
-    pub fn is_kept(&self) -> bool {
-        matches!(self, Self::Accepted | Self::Duplicate | Self::Inconclusive)
-    }
-
-    fn from_word(word: &str) -> Self {
-        match word {
-            "duplicate" => Self::Duplicate,
-            "inconclusive" | "duplicate-inconclusive" => Self::Inconclusive,
-            "stale-prevblk" | "stale-work" | "bad-prevblk" => Self::Stale(word.into()),
-            _ => Self::Rejected(word.chars().take(100).collect()),
-        }
-    }
-}
-
-/// Reads the reply to `submitblock`.
+/// Reads the reply to `submitblock` (BIP 22, section "Block Submission").
 ///
 /// # Errors
 /// When the node reports an error (-22: it can't read the block) or the reply is malformed: then
 /// nothing is known about the block.
 pub fn submit_outcome(status: u16, body: &[u8]) -> Result<SubmitOutcome, ReplyError> {
     let word: Option<String> = reply::result(status, body)?;
-    Ok(word.map_or(SubmitOutcome::Accepted, |word| SubmitOutcome::from_word(&word)))
+    Ok(word.map_or(SubmitOutcome::Accepted, |word| from_word(&word)))
+}
+
+fn from_word(word: &str) -> SubmitOutcome {
+    match word {
+        "duplicate" => SubmitOutcome::Duplicate,
+        "inconclusive" | "duplicate-inconclusive" => SubmitOutcome::Inconclusive,
+        "stale-prevblk" | "stale-work" | "bad-prevblk" => SubmitOutcome::Stale(word.into()),
+        _ => SubmitOutcome::Rejected(word.chars().take(100).collect()),
+    }
 }
 
 #[cfg(test)]

@@ -4,9 +4,7 @@ mod reply;
 mod request;
 mod zmq;
 
-pub use reply::{
-    BlockHeader, NodeInfo, SubmitOutcome, block_header, block_template, node_info, submit_outcome,
-};
+pub use reply::{BlockHeader, NodeInfo, block_header, block_template, node_info, submit_outcome};
 pub use request::{RESERVE_MAX, get_block_header_by_height, get_block_template, get_info, submit_block};
 pub use zmq::{MinerData, NewBlocks, Publication, ZmqError, publication};
 

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::id;
+use crate::node::SubmitOutcome;
 use crate::node::rpc::{self, KnownError, ReplyError};
 
 /// From the node's `core_rpc_server_error_codes.h`.
@@ -53,6 +54,8 @@ pub struct NodeInfo {
     pub next_height: u64,
     /// Id of its tip, in the order in which it is displayed.
     pub top_id: [u8; 32],
+    /// Height that its peers have; 0 if it knows none that has more.
+    pub target_height: u64,
     /// Whether it has what its peers have.
     pub is_synchronized: bool,
 }
@@ -70,17 +73,6 @@ pub struct BlockHeader {
     pub is_orphan: bool,
     /// What it pays its miner, in the smallest unit.
     pub reward: u64,
-}
-
-/// What became of a submitted block.
-///
-/// The node doesn't tell a block that it already had from a new one, nor one of a side branch from a new tip.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SubmitOutcome {
-    /// The block is valid, and the node has it.
-    Accepted,
-    /// The block is invalid or too late; the node's words.
-    Rejected(String),
 }
 
 #[derive(Deserialize)]
@@ -121,6 +113,8 @@ pub fn node_info(status: u16, body: &[u8]) -> Result<NodeInfo, ReplyError> {
         #[serde(deserialize_with = "id")]
         top_block_hash: [u8; 32],
         #[serde(default)]
+        target_height: u64,
+        #[serde(default)]
         synchronized: bool,
         #[serde(default)]
         busy_syncing: bool,
@@ -130,6 +124,7 @@ pub fn node_info(status: u16, body: &[u8]) -> Result<NodeInfo, ReplyError> {
         network: info.nettype.chars().take(32).collect(),
         next_height: info.height,
         top_id: info.top_block_hash,
+        target_height: info.target_height,
         is_synchronized: info.synchronized && !info.busy_syncing,
     })
 }
@@ -163,6 +158,9 @@ pub fn block_header(status: u16, body: &[u8]) -> Result<BlockHeader, ReplyError>
 }
 
 /// Reads the reply to `submit_block`.
+///
+/// The node doesn't tell a block that it already had from a new one, nor one of a side branch from a new tip: all are
+/// [`SubmitOutcome::Accepted`].
 ///
 /// # Errors
 /// When the node reports an error that says nothing about the block, is busy, or the reply is malformed.

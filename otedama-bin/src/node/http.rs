@@ -1,7 +1,6 @@
-//! JSON-RPC over HTTP.
+//! JSON-RPC over HTTP, to any kind of node.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,52 +12,42 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use otedama_chain::node::ReplyError;
-use otedama_chain::node::bitcoind::{self, BlockHeader, SubmitOutcome};
-use otedama_chain::{ChainSpec, Family, Template};
-use otedama_hash::Hash256;
+use otedama_chain::node::bitcoind::{basic_auth, cookie_auth};
 
-use super::{NodeError, Tip};
+use super::NodeError;
 use crate::config;
 
 /// Longest answer that is read.
 const MAX_REPLY: usize = 32 << 20;
 
-/// How long a long poll may take; then another one is sent.
-const LONG_POLL: Duration = Duration::from_secs(300);
-
-/// A whole block is judged within this time even by a slow node.
-const SUBMIT: Duration = Duration::from_secs(60);
-
-/// A node behind a JSON-RPC address.
-pub struct RpcNode {
+/// Calls to a node behind a JSON-RPC address.
+pub(super) struct Http {
     uri: Uri,
     name: String,
     user: String,
     password: config::Secret,
     cookie_file: Option<PathBuf>,
-    zmq_block: Option<String>,
     timeout: Duration,
     client: Client<HttpConnector, Full<Bytes>>,
     /// The `Authorization` header, once it is known.
     authorization: Mutex<Option<HeaderValue>>,
-    genesis_checked: AtomicBool,
 }
 
-impl std::fmt::Debug for RpcNode {
+impl std::fmt::Debug for Http {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RpcNode")
+        f.debug_struct("Http")
             .field("name", &self.name)
             .finish_non_exhaustive()
     }
 }
 
-impl RpcNode {
-    /// A node that nobody has talked to yet.
-    ///
-    /// # Errors
-    /// When its address is no URL.
-    pub fn new(node: &config::Node) -> Result<Self, hyper::http::uri::InvalidUri> {
-        let uri: Uri = node.url.parse()?;
+impl Http {
+    /// Nobody has talked to the node yet. `path` is where its calls go if the address names none.
+    pub(super) fn new(node: &config::Node, path: &str) -> Result<Self, hyper::http::uri::InvalidUri> {
+        let mut uri: Uri = node.url.parse()?;
+        if uri.path() == "/" {
+            uri = format!("{}{path}", node.url.trim_end_matches('/')).parse()?;
+        }
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(node.timeout));
         connector.set_nodelay(true);
@@ -71,17 +60,15 @@ impl RpcNode {
             name: format!(
                 "{}{}",
                 uri.authority().map_or("", |a| host_and_port(a.as_str())),
-                uri.path().trim_end_matches('/')
+                uri.path().trim_end_matches(path).trim_end_matches('/')
             ),
             uri,
             user: node.user.clone(),
             password: node.password.clone(),
             cookie_file: node.cookie_file.clone(),
-            zmq_block: node.zmq_block.clone(),
             timeout: node.timeout,
             client,
             authorization: Mutex::new(None),
-            genesis_checked: AtomicBool::new(false),
         })
     }
 
@@ -89,61 +76,13 @@ impl RpcNode {
         &self.name
     }
 
-    pub(super) fn zmq_address(&self) -> Option<&str> {
-        self.zmq_block.as_deref()
-    }
-
-    pub(super) async fn template(
-        &self,
-        spec: &'static ChainSpec,
-        family: &dyn Family,
-        long_poll_id: Option<&str>,
-    ) -> Result<Template, NodeError> {
-        let timeout = if long_poll_id.is_some() {
-            LONG_POLL
-        } else {
-            self.timeout
-        };
-        let (status, body) = self
-            .call(bitcoind::get_block_template(spec, long_poll_id), timeout)
-            .await?;
-        Ok(family.parse_template(spec, bitcoind::block_template(status, &body)?)?)
-    }
-
-    pub(super) async fn submit(&self, block: &[u8]) -> Result<SubmitOutcome, NodeError> {
-        let (status, body) = self.call(bitcoind::submit_block(block), SUBMIT).await?;
-        Ok(bitcoind::submit_outcome(status, &body)?)
-    }
-
-    pub(super) async fn tip(&self, spec: &'static ChainSpec) -> Result<Tip, NodeError> {
-        let (status, body) = self.call(bitcoind::get_blockchain_info(), self.timeout).await?;
-        let info = bitcoind::blockchain_info(status, &body)?;
-        info.check(spec)?;
-        if !self.genesis_checked.load(Ordering::Relaxed) {
-            let (status, body) = self.call(bitcoind::get_block_hash(0), self.timeout).await?;
-            bitcoind::check_genesis(spec, &bitcoind::block_hash(status, &body)?)?;
-            self.genesis_checked.store(true, Ordering::Relaxed);
-        }
-        // A private network starts out with an old tip, which looks like a download to the node.
-        if info.initial_block_download && info.height < info.headers {
-            return Err(NodeError::Syncing {
-                height: info.height,
-                headers: info.headers,
-            });
-        }
-        Ok(Tip {
-            height: info.height,
-            hash: info.best_block_hash,
-        })
-    }
-
-    pub(super) async fn header(&self, hash: &Hash256) -> Result<BlockHeader, NodeError> {
-        let (status, body) = self.call(bitcoind::get_block_header(hash), self.timeout).await?;
-        Ok(bitcoind::block_header(status, &body)?)
+    /// How long a call may take that is no long poll.
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     /// One call; with a cookie file that has changed since, a second one.
-    async fn call(&self, body: String, timeout: Duration) -> Result<(u16, Bytes), NodeError> {
+    pub(super) async fn call(&self, body: String, timeout: Duration) -> Result<(u16, Bytes), NodeError> {
         let body = Bytes::from(body);
         let once = async {
             let authorization = self.authorization(false).await?;
@@ -198,10 +137,10 @@ impl RpcNode {
                 let cookie = tokio::fs::read_to_string(path)
                     .await
                     .map_err(|error| NodeError::Cookie(format!("{}: {error}", path.display())))?;
-                bitcoind::cookie_auth(&cookie)
+                cookie_auth(&cookie)
             }
             None if self.user.is_empty() => return Ok(None),
-            None => bitcoind::basic_auth(&self.user, self.password.expose()),
+            None => basic_auth(&self.user, self.password.expose()),
         };
         let mut value = HeaderValue::from_str(&text).map_err(transport)?;
         value.set_sensitive(true);

@@ -1,10 +1,10 @@
-//! A block that waits for its coinbase.
+//! A block that waits for somebody to mine it.
 
 use core::fmt;
 
-use otedama_hash::{Hash256, Target};
+use otedama_hash::{EpochInput, Hash256, Target};
 
-use crate::ChainSpec;
+use crate::family::{bitcoin, cryptonote};
 
 /// A block that a node proposes, before it is known whom it pays.
 #[derive(Clone, Debug)]
@@ -15,72 +15,47 @@ pub struct Template {
     pub prev_hash: Hash256,
     /// What its hash has to meet.
     pub network_target: Target,
-    /// What the coinbase pays out in total, fees included, in the smallest unit.
+    /// What the block pays out in total, fees included, in the smallest unit.
     pub reward: u64,
-    /// The part of the reward that is fees.
+    /// The part of the reward that is fees; 0 where the node doesn't tell.
     pub fees: u64,
-    /// Block time that the node proposes, Unix seconds.
+    /// Block time that the node proposes, Unix seconds; 0 where miners don't see it.
     pub time_s: u32,
-    /// Earliest block time that consensus allows, Unix seconds.
+    /// Earliest block time that consensus allows, Unix seconds; 0 where miners don't see it.
     pub min_time_s: u32,
     /// To be sent with the next request so that the node answers when something changed.
     pub long_poll_id: Option<String>,
     /// Whether this is an empty block ahead of the full template.
     pub is_preview: bool,
+    /// What decides on the cache or dataset, for algorithms that have one.
+    pub epoch: EpochInput,
+    /// What will decide on the one that follows, as soon as the node tells.
+    pub next_epoch: Option<EpochInput>,
     pub(crate) body: Body,
 }
 
-/// What jobs and blocks need beside the public fields.
-#[derive(Clone)]
-pub(crate) struct Body {
-    pub(super) version: u32,
-    /// Version bits that have to stay set (`vbrequired`).
-    pub(super) required_version_bits: u32,
-    pub(super) bits: u32,
-    /// Data that the node wants in the coinbase script.
-    pub(super) coinbase_aux: Vec<u8>,
-    /// Output script; the coinbase has a witness if and only if this is there.
-    pub(super) witness_commitment: Option<Vec<u8>>,
-    pub(super) merkle_branch: Vec<Hash256>,
-    /// Raw, one after the other.
-    pub(super) transactions: Vec<u8>,
-    pub(super) transaction_count: u64,
-    /// Raw extension block.
-    pub(super) mweb: Option<Vec<u8>>,
-    /// What the transactions leave of the block's weight.
-    pub(super) weight_left: u64,
-    /// What the transactions leave of the block's signature operations, if the node says.
-    pub(super) sigops_left: Option<u64>,
+/// What a family's jobs and blocks need beside the public fields.
+#[derive(Clone, Debug)]
+pub(crate) enum Body {
+    /// Bitcoin's family.
+    Bitcoin(bitcoin::Body),
+    /// What descends from `CryptoNote`.
+    CryptoNote(cryptonote::BlockBlob),
 }
 
-impl Body {
-    /// Of a block without transactions that follows soon after `prev`.
-    pub(super) fn empty(spec: &ChainSpec, prev: &Template, bits: u32) -> Self {
-        Self {
-            version: prev.body.version,
-            required_version_bits: prev.body.required_version_bits,
-            bits,
-            coinbase_aux: prev.body.coinbase_aux.clone(),
-            witness_commitment: None,
-            merkle_branch: Vec::new(),
-            transactions: Vec::new(),
-            transaction_count: 0,
-            mweb: None,
-            weight_left: spec.max_block_weight,
-            sigops_left: None,
+impl Template {
+    pub(crate) fn bitcoin(&self) -> Option<&bitcoin::Body> {
+        match &self.body {
+            Body::Bitcoin(body) => Some(body),
+            Body::CryptoNote(_) => None,
         }
     }
-}
 
-impl fmt::Debug for Body {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Body")
-            .field("version", &self.version)
-            .field("bits", &self.bits)
-            .field("transaction_count", &self.transaction_count)
-            .field("transaction_bytes", &self.transactions.len())
-            .field("mweb_bytes", &self.mweb.as_ref().map(Vec::len))
-            .finish_non_exhaustive()
+    pub(crate) fn cryptonote(&self) -> Option<&cryptonote::BlockBlob> {
+        match &self.body {
+            Body::CryptoNote(blob) => Some(blob),
+            Body::Bitcoin(_) => None,
+        }
     }
 }
 
@@ -143,6 +118,15 @@ pub enum TemplateError {
     /// other way round.
     #[error("{0}")]
     Mweb(&'static str),
+    /// Two fields say different things.
+    #[error("{0} and the block do not agree")]
+    Contradiction(&'static str),
+    /// The proposed block itself can't be used.
+    #[error(transparent)]
+    Blob(#[from] cryptonote::BlobError),
+    /// The chain belongs to another family than the code that was asked.
+    #[error("the chain is of another family")]
+    Family,
 }
 
 /// A hex field of a template.

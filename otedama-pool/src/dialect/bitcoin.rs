@@ -1,24 +1,19 @@
-//! Stratum v1 requests of one session.
-
-use std::sync::Arc;
+//! Sessions of Bitcoin's miners: stratum v1.
 
 use bytes::Bytes;
 use otedama_hash::{Difficulty, Now};
-use otedama_stratum::firmware;
-use otedama_stratum::v1::response;
-use otedama_stratum::v1::{Call, Configure, ErrorCode, Id, parse_request};
-use rand_core::Rng;
+use otedama_stratum::v1::notify::{self, NotifyParts};
+use otedama_stratum::v1::{Call, Configure, ErrorCode, Id, parse_request, response};
 
+use super::Announcement;
 use crate::ban::Fault;
-use crate::io::{CloseReason, Output};
+use crate::io::Output;
+use crate::jobs::Work;
 use crate::pool::Pool;
-
-/// Longest user agent that is kept, in bytes.
-const MAX_AGENT: usize = 64;
+use crate::share::submit::{Refused, Submitted};
 
 impl Pool {
-    /// Handles one line of a session. The session may be gone afterwards.
-    pub(crate) fn line(&mut self, now: Now, slot: usize, line: &[u8]) {
+    pub(super) fn bitcoin_line(&mut self, now: Now, slot: usize, line: &[u8]) {
         let request = match parse_request(line) {
             Ok(request) => request,
             Err(e) => {
@@ -30,7 +25,18 @@ impl Pool {
         };
         let id = request.id;
         match request.call {
-            Call::Submit(submit) => self.submit(now, slot, id, &submit),
+            Call::Submit(submit) => {
+                let share = Submitted {
+                    worker: Some(&submit.worker),
+                    job: u32::from_str_radix(&submit.job_id, 16).ok(),
+                    extranonce2: Some(submit.extranonce2.as_slice()),
+                    ntime: Some(submit.ntime),
+                    nonce: submit.nonce.into(),
+                    version_bits: submit.version_bits,
+                    claim: None,
+                };
+                self.submit(now, slot, id, &share);
+            }
             Call::Subscribe { agent, session } => {
                 self.subscribe(now, slot, id, agent.as_deref(), session.as_deref());
             }
@@ -70,42 +76,11 @@ impl Pool {
         let Some(extranonce1) = session.extranonce1_bytes() else {
             return;
         };
-        let session_id = format!("{:016x}", session.session_id);
+        let session_id = session.session_text();
         let mut out = Vec::new();
         response::write_subscribe(&mut out, id, &session_id, &extranonce1, session.extranonce2_len());
         self.send(slot, out);
         self.start_mining(now, slot);
-    }
-
-    fn give_extranonce(&mut self, now: Now, slot: usize, agent: Option<&str>, resume: Option<&str>) -> bool {
-        let closed = resume
-            .and_then(|s| u64::from_str_radix(s, 16).ok())
-            .and_then(|session_id| self.resumable.take(now.mono, session_id));
-        let fresh = if closed.is_none() {
-            self.extranonces.take()
-        } else {
-            None
-        };
-        self.ask_extranonce();
-        let session = &mut self.sessions[slot];
-        if let Some(agent) = agent {
-            session.firmware = firmware::for_agent(agent);
-            session.agent = Some(Arc::from(shorten(agent, MAX_AGENT)));
-        }
-        if let Some(closed) = closed {
-            session.extranonce1 = Some(closed.extranonce1);
-            session.session_id = closed.session_id;
-            session.steps = closed.steps;
-            session.difficulty = closed.difficulty;
-        } else if fresh.is_some() {
-            session.extranonce1 = fresh;
-            session.session_id = self.rng.next_u64();
-        } else {
-            return false;
-        }
-        let wanted = self.sessions[slot].difficulty.get();
-        self.ask_difficulty(slot, wanted);
-        true
     }
 
     fn login(&mut self, now: Now, slot: usize, id: Id<'_>, user: &str, password: &str) {
@@ -150,44 +125,64 @@ impl Pool {
         }
     }
 
-    pub(crate) fn reply_true(&mut self, slot: usize, id: Id<'_>) {
+    pub(super) fn reply_true(&mut self, slot: usize, id: Id<'_>) {
         let mut out = Vec::with_capacity(48);
         response::write_true(&mut out, id);
         self.send(slot, out);
     }
 
-    pub(crate) fn reply_error(&mut self, slot: usize, id: Id<'_>, code: ErrorCode, message: &str) {
+    pub(super) fn reply_error(&mut self, slot: usize, id: Id<'_>, code: ErrorCode, message: &str) {
         let mut out = Vec::with_capacity(64 + message.len());
         response::write_error(&mut out, id, code, message);
         self.send(slot, out);
     }
 
-    pub(crate) fn send(&mut self, slot: usize, line: Vec<u8>) {
+    pub(super) fn bitcoin_announce(&mut self, slot: usize, job: &Announcement<'_>) {
         let conn = self.sessions[slot].conn;
-        self.out.push_back(Output::Send {
-            conn,
-            bytes: Bytes::from(line),
-        });
+        if job.is_new_difficulty {
+            let mut line = Vec::with_capacity(72);
+            notify::write_set_difficulty(&mut line, job.difficulty);
+            self.send(slot, line);
+        }
+        let bytes = job.work.line(job.clean, || notify_line(job.work, job.clean));
+        self.out.push_back(Output::Send { conn, bytes });
     }
 
-    /// Counts a fault and bans the address when it was one too many.
-    pub(crate) fn fault(&mut self, now: Now, slot: usize, fault: Fault) {
-        let peer = self.sessions[slot].peer;
-        if self.scores.fault(now.mono, peer, fault) {
-            self.stats.bans += 1;
-            self.out.push_back(Output::Ban {
-                ip: peer,
-                duration: self.config.ban.duration,
-                why: "too many invalid requests",
-            });
-            self.close_address(now, peer, CloseReason::Banned);
-        }
+    pub(super) fn bitcoin_refused(&mut self, slot: usize, id: Id<'_>, why: Refused) {
+        let code = match why {
+            Refused::NotSubscribed => ErrorCode::NotSubscribed,
+            Refused::Unauthorized => ErrorCode::Unauthorized,
+            Refused::UnknownJob => ErrorCode::Stale,
+            Refused::Duplicate => ErrorCode::Duplicate,
+            Refused::LowDifficulty => ErrorCode::LowDifficulty,
+            _ => ErrorCode::Other,
+        };
+        self.reply_error(slot, id, code, why.message());
     }
 }
 
-fn shorten(text: &str, max: usize) -> &str {
-    match text.char_indices().nth(max) {
-        Some((end, _)) => &text[..end],
-        None => text,
+/// `mining.notify`, the same bytes for everybody who gets this work.
+fn notify_line(work: &Work, clean: bool) -> Bytes {
+    let job = &work.job;
+    let mut line = Vec::new();
+    if let Some(header) = job.header_parts() {
+        let parts = NotifyParts {
+            prev_hash: &job.prev_hash(),
+            coinbase1: header.coinbase1,
+            coinbase2: header.coinbase2,
+            merkle_branch: header.merkle_branch,
+            version: header.version,
+            bits: header.bits,
+            ntime: job.time_s(),
+        };
+        notify::write_notify(&mut line, &format!("{:x}", work.number), &parts, clean);
     }
+    line.into()
+}
+
+/// `client.show_message`.
+pub(super) fn message(text: &str) -> Bytes {
+    let mut line = Vec::new();
+    notify::write_show_message(&mut line, text);
+    line.into()
 }

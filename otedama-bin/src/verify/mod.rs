@@ -1,0 +1,200 @@
+//! Proofs of work that take milliseconds and hundreds of megabytes: verified on threads of their own, so that the
+//! threads that serve miners never wait for one.
+
+mod queue;
+mod worker;
+
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use otedama_devices::cpu::memory::available_bytes;
+use otedama_devices::{EpochOptions, Epochs};
+use otedama_hash::{EpochInput, EpochKey, HashBackend, MemoryPlan, PagePolicy, PowHash};
+use otedama_pool::{ConnId, Ticket, VerifyRequest};
+
+use crate::serve::clock::Clock;
+use crate::serve::faults::Faults;
+use crate::shard::{Command, Mailbox};
+use queue::{Pending, Queue};
+
+/// Proofs that may wait before the shards stop reading.
+const HIGH_WATER: usize = 4096;
+
+/// What a shard is told about its shares.
+pub type Verdicts = Vec<(Ticket, Option<PowHash>)>;
+
+/// Whether a backend's proofs belong on such threads: whether it has to build a cache first.
+pub fn is_memory_hard(backend: &dyn HashBackend) -> bool {
+    backend.memory(EpochKey::default(), MemoryPlan::Light) != Ok(0)
+}
+
+/// The threads that verify the shares of one chain.
+pub struct Verification {
+    shared: Arc<Shared>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+struct Shared {
+    backend: Arc<dyn HashBackend>,
+    epochs: Epochs,
+    shards: Vec<Mailbox>,
+    clock: Clock,
+    state: Mutex<State>,
+    /// Signalled when there is something to do.
+    wake: Condvar,
+    /// How many wait, without the lock.
+    waiting: AtomicUsize,
+}
+
+#[derive(Default)]
+struct State {
+    queue: Queue,
+    /// Epochs of work that may still come in, the newest first.
+    live: Vec<EpochKey>,
+    closed: bool,
+}
+
+impl Verification {
+    /// Starts `threads` threads that answer `shards`. They wait to be told for which epoch.
+    ///
+    /// # Errors
+    /// When the system gives no further thread.
+    pub fn start(
+        backend: Arc<dyn HashBackend>,
+        threads: NonZeroUsize,
+        shards: Vec<Mailbox>,
+        clock: Clock,
+        faults: &Faults,
+    ) -> std::io::Result<Self> {
+        let options = EpochOptions {
+            memory: MemoryPlan::Light,
+            pages: PagePolicy::Advised,
+            threads,
+            room: available_bytes,
+        };
+        let shared = Arc::new(Shared {
+            epochs: Epochs::start(Arc::clone(&backend), options)?,
+            backend,
+            shards,
+            clock,
+            state: Mutex::default(),
+            wake: Condvar::new(),
+            waiting: AtomicUsize::new(0),
+        });
+        let started = (0..threads.get())
+            .map(|index| {
+                let shared = Arc::clone(&shared);
+                faults.thread(&format!("verify-{index}"), move || worker::run(&shared))
+            })
+            .collect::<std::io::Result<Vec<_>>>()?;
+        Ok(Self {
+            shared,
+            threads: Mutex::new(started),
+        })
+    }
+
+    /// Names the epoch of the work at hand and, where the node tells, the one that follows; its cache is built ahead.
+    pub fn advance(&self, at: EpochInput, next: Option<EpochInput>) {
+        let backend = &self.shared.backend;
+        let Ok(current) = backend.epoch(at) else {
+            // Its shares are answered as not verifiable; a node that names no seed is not one of this chain.
+            return tracing::error!(?at, "the template names no epoch");
+        };
+        let next = next
+            .or_else(|| backend.upcoming(at))
+            .and_then(|next| backend.epoch(next).ok());
+        {
+            let mut state = self.shared.lock();
+            if state.live.first() != Some(&current) {
+                state.live.insert(0, current);
+                // The one before, for shares that are under way.
+                state.live.truncate(2);
+            }
+        }
+        self.shared.epochs.advance(current, next);
+        self.shared.wake.notify_all();
+    }
+
+    /// How many shares wait.
+    pub fn waiting(&self) -> usize {
+        self.shared.waiting.load(Ordering::Relaxed)
+    }
+
+    /// The way in for one shard.
+    pub fn desk(&self, shard: usize) -> Desk {
+        Desk {
+            shared: Arc::clone(&self.shared),
+            shard,
+        }
+    }
+
+    /// Stops the threads. What still waits is never answered.
+    pub fn stop(&self) {
+        self.shared.lock().closed = true;
+        self.shared.wake.notify_all();
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            // A panic has been reported as a fault already.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the shards what became of their shares.
+    fn answer(&self, verdicts: impl Iterator<Item = (Pending, Option<PowHash>)>) {
+        let mut by_shard: Vec<Verdicts> = self.shards.iter().map(|_| Vec::new()).collect();
+        for (pending, pow) in verdicts {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            if let Some(list) = by_shard.get_mut(pending.shard) {
+                list.push((pending.request.ticket, pow));
+            }
+        }
+        for (mailbox, list) in self.shards.iter().zip(by_shard) {
+            if !list.is_empty() {
+                mailbox.send(Command::Verified(list));
+            }
+        }
+    }
+}
+
+/// Where one shard leaves what it wants verified.
+#[derive(Clone)]
+pub struct Desk {
+    shared: Arc<Shared>,
+    shard: usize,
+}
+
+impl Desk {
+    /// Leaves a proof; the answer comes as [`Command::Verified`].
+    pub fn push(&self, request: VerifyRequest) {
+        let pending = Pending {
+            shard: self.shard,
+            request,
+        };
+        self.shared.waiting.fetch_add(1, Ordering::Relaxed);
+        let Ok(key) = self.shared.backend.epoch(pending.request.epoch) else {
+            return self.shared.answer(std::iter::once((pending, None)));
+        };
+        self.shared.lock().queue.push(key, pending);
+        self.shared.wake.notify_one();
+    }
+
+    /// Whether so many wait that no more should be read.
+    pub fn is_full(&self) -> bool {
+        self.shared.waiting.load(Ordering::Relaxed) >= HIGH_WATER
+    }
+
+    /// What a connection left is not worth verifying any more.
+    pub fn forget(&self, conn: ConnId) {
+        let dropped = self.shared.lock().queue.forget(self.shard, conn);
+        self.shared
+            .answer(dropped.into_iter().map(|pending| (pending, None)));
+    }
+}
