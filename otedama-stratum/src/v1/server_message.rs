@@ -115,7 +115,10 @@ pub fn parse_server_message(line: &[u8]) -> Result<ServerMessage<'_>, ServerMess
             .and_then(|hex| short_hex_u32(&hex))
             .map(ServerMessage::SetVersionMask)
             .ok_or(ServerMessageError("version mask must be hex digits")),
-        "client.reconnect" => args().map(reconnect),
+        "client.reconnect" => {
+            let (host, port, wait_s) = reconnect_parts(args()?);
+            Ok(ServerMessage::Reconnect { host, port, wait_s })
+        }
         "client.show_message" => args()?
             .take(0)
             .into_text()
@@ -163,7 +166,8 @@ fn extranonce_pair(
     Ok((extranonce1, extranonce2_len as usize))
 }
 
-fn reconnect(mut args: Args<'_>) -> ServerMessage<'_> {
+/// Host, port and pause of `client.reconnect`, as far as they make sense.
+pub(super) fn reconnect_parts(mut args: Args<'_>) -> (Option<Cow<'_, str>>, Option<u16>, u32) {
     let host = args.take(0).into_text().filter(|host| !host.is_empty()).map(cut);
     let port = args
         .take(1)
@@ -175,7 +179,7 @@ fn reconnect(mut args: Args<'_>) -> ServerMessage<'_> {
         .as_whole(u32::MAX)
         .unwrap_or(0)
         .min(MAX_RECONNECT_WAIT_S);
-    ServerMessage::Reconnect { host, port, wait_s }
+    (host, port, wait_s)
 }
 
 fn cut(text: Cow<'_, str>) -> Cow<'_, str> {

@@ -54,7 +54,7 @@ pub struct ConfigureAnswer {
 }
 
 impl<'a> Reply<'a> {
-    pub(super) fn new(
+    pub(in crate::v1) fn new(
         id: Id<'a>,
         result: Option<&'a RawValue>,
         error: Option<&'a RawValue>,
@@ -74,6 +74,11 @@ impl<'a> Reply<'a> {
     /// `mining.submit` are answered.
     pub fn is_true(&self) -> bool {
         self.error.is_none() && self.result == Some("true")
+    }
+
+    /// The result's JSON, if there is one.
+    pub(in crate::v1) const fn result(&self) -> Option<&'a str> {
+        self.result
     }
 
     /// The result of `mining.subscribe`.

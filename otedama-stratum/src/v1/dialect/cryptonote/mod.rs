@@ -10,16 +10,11 @@ mod target;
 
 use std::borrow::Cow;
 
+use super::object;
 pub use reply::Refusal;
 pub use request::{Call, Login, Request, RequestError, Submit, parse_request};
 pub use server_message::{Reply, ServerMessage, ServerMessageError, parse_server_message};
 pub use target::{WireTarget, WireTargetError};
-
-/// Reads a JSON object; a list of its members' values, which serde would take as well, is none.
-fn object<'a, T: serde::Deserialize<'a>>(json: &'a [u8]) -> Option<T> {
-    let is_object = json.trim_ascii_start().first() == Some(&b'{');
-    is_object.then(|| serde_json::from_slice(json).ok()).flatten()
-}
 
 /// Longest hashing blob that miners take, in bytes.
 pub const MAX_BLOB_LEN: usize = 407;
