@@ -1,7 +1,7 @@
 //! What is known about the programs and rigs that speak stratum, as data: one row per family,
 //! found by the user agent of `mining.subscribe`.
 
-use otedama_hash::Difficulty;
+use otedama_hash::{Algorithm, Difficulty};
 
 /// Which difficulties a firmware takes without rounding them itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +12,17 @@ pub enum DifficultyForm {
     Integer,
     /// 1, 2, 4, 8 and so on.
     PowerOfTwo,
+}
+
+/// The difficulties that a client takes for one algorithm.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DifficultyRange {
+    /// The algorithm.
+    pub algorithm: Algorithm,
+    /// The lowest one.
+    pub min: f64,
+    /// The highest one.
+    pub max: f64,
 }
 
 /// What a server has to heed about one family of firmware.
@@ -32,8 +43,14 @@ pub struct Firmware {
     pub clean_on_new_difficulty: bool,
     /// Longest silence that it bears, in seconds: a fresh job goes out within that time.
     pub keepalive_s: u16,
-    /// The lowest difficulty that it accepts, or the one that its hash rate needs.
+    /// The lowest difficulty that it accepts, or the one that its hash rate needs. Bitcoin's dialect only.
     pub min_difficulty: Option<f64>,
+    /// The difficulties that it takes in the other dialects; an algorithm that is missing has no limits. See
+    /// [`fit_difficulty_for`](Self::fit_difficulty_for).
+    pub ranges: &'static [DifficultyRange],
+    /// How many bytes of Ethash's and KawPow's nonce the server may fix at the most: the longest extranonce that it
+    /// gives to this client.
+    pub nonce_prefix_max: u8,
 }
 
 impl Firmware {
@@ -51,6 +68,18 @@ impl Firmware {
             }
         };
         Difficulty::new(fitted).unwrap_or(wanted)
+    }
+
+    /// The same for any algorithm. What rounds difficulties is the firmware of rigs that speak Bitcoin's dialect:
+    /// in the others `wanted` is only moved into the range that the client takes.
+    pub fn fit_difficulty_for(&self, algorithm: Algorithm, wanted: Difficulty) -> Difficulty {
+        if [Algorithm::SHA256D, Algorithm::SCRYPT].contains(&algorithm) {
+            return self.fit_difficulty(wanted);
+        }
+        let range = self.ranges.iter().find(|range| range.algorithm == algorithm);
+        range
+            .and_then(|range| Difficulty::new(wanted.get().clamp(range.min, range.max)).ok())
+            .unwrap_or(wanted)
     }
 }
 
@@ -91,12 +120,21 @@ pub static DEFAULT: Firmware = Firmware {
     // cpuminer and old firmware reconnect after 120 s without a job (sv2-apps issue 136).
     keepalive_s: 60,
     min_difficulty: None,
+    ranges: &[],
+    // EthereumStratum/1.0.0, "Extranonce may be max 3 bytes in size".
+    nonce_prefix_max: 3,
 };
 
-static TABLE: [Firmware; 14] = [
+/// What rental services take for Monero: the longest target of four bytes that is exact enough is that of 4,000,000
+/// (p2pool issue 322).
+const MAX_RENTAL_RANDOMX: f64 = 4_000_000.0;
+
+static TABLE: [Firmware; 18] = [
     // DATUM Gateway, datum_stratum.c: "NiceHash/" needs a coinbase below that of the S19, about 500
     // bytes; NiceHash's pool verificator wants at least 4 bytes of extranonce2 (Stratehm issue 98)
-    // and a difficulty of 500,000 for SHA-256d.
+    // and a difficulty of 500,000 for SHA-256d. For CryptoNote it wanted 400,000 (NiceHashMiner-Archived issue 1325,
+    // kept by MoneroOcean's pool), later 262,144 (p2pool issue 236); for Ethash 1 to 100 (miningcore issue 330). Its
+    // specification of KawPow allows an extranonce of 0 to 2 bytes, because it adds one of its own.
     Firmware {
         name: "NiceHash",
         agents: &["nicehash"],
@@ -104,6 +142,24 @@ static TABLE: [Firmware; 14] = [
         extranonce2_len: Some(8),
         difficulty: DifficultyForm::Integer,
         min_difficulty: Some(500_000.0),
+        ranges: &[
+            DifficultyRange {
+                algorithm: Algorithm::RANDOMX,
+                min: 400_000.0,
+                max: MAX_RENTAL_RANDOMX,
+            },
+            DifficultyRange {
+                algorithm: Algorithm::ETHASH,
+                min: 1.0,
+                max: 100.0,
+            },
+            DifficultyRange {
+                algorithm: Algorithm::ETCHASH,
+                min: 1.0,
+                max: 100.0,
+            },
+        ],
+        nonce_prefix_max: 2,
         ..DEFAULT
     },
     // Agents "MiningRigRentals/..." and "MRR-Hash/...". A proxy in front of any rig, so the smallest
@@ -112,6 +168,11 @@ static TABLE: [Firmware; 14] = [
         name: "MiningRigRentals",
         agents: &["miningrigrentals", "mrr-hash"],
         difficulty: DifficultyForm::Integer,
+        ranges: &[DifficultyRange {
+            algorithm: Algorithm::RANDOMX,
+            min: 1.0,
+            max: MAX_RENTAL_RANDOMX,
+        }],
         ..DEFAULT
     },
     // DATUM Gateway: "Antminer S21/" was tested with 2,250 bytes on every version; the S21 Pro was
@@ -206,10 +267,49 @@ static TABLE: [Firmware; 14] = [
         agents: &["cgminer", "bfgminer", "sgminer"],
         ..DEFAULT
     },
-    // xmrig speaks the CryptoNote dialect, whose jobs carry a blob and no coinbase.
+    // xmrig-proxy speaks the CryptoNote dialect, whose jobs carry a blob and no coinbase. In its nicehash mode 256
+    // miners share a job by the nonce's last byte, so that has to be free.
+    Firmware {
+        name: "xmrig-proxy",
+        agents: &["xmrig-proxy"],
+        coinbase_max_bytes: None,
+        ..DEFAULT
+    },
+    // xmrig speaks the CryptoNote dialect, and KawPow's, where it takes an extranonce of up to 4 bytes
+    // (EthStratumClient.cpp).
     Firmware {
         name: "xmrig",
         agents: &["xmrig"],
+        coinbase_max_bytes: None,
+        nonce_prefix_max: 4,
+        ..DEFAULT
+    },
+    // kawpowminer calls itself "kawpowminer/1.2.4", "kawpowminer-1.2.4" in Ethash's protocols. An extranonce has up to
+    // 4 bytes, but not none. It drops the first two digits of a target without "0x", so those have to be zeros
+    // (EthStratumClient.cpp).
+    Firmware {
+        name: "kawpowminer",
+        agents: &["kawpowminer"],
+        coinbase_max_bytes: None,
+        ranges: &[DifficultyRange {
+            algorithm: Algorithm::KAWPOW,
+            min: 1e-7,
+            max: f64::MAX,
+        }],
+        nonce_prefix_max: 4,
+        ..DEFAULT
+    },
+    // T-Rex splits the user name at the dot and sends the worker in a member of its own (T-Rex issue 75).
+    Firmware {
+        name: "T-Rex",
+        agents: &["t-rex"],
+        coinbase_max_bytes: None,
+        ..DEFAULT
+    },
+    // lolMiner calls itself "lolMiner 1.98a"; no quirks are known.
+    Firmware {
+        name: "lolMiner",
+        agents: &["lolminer"],
         coinbase_max_bytes: None,
         ..DEFAULT
     },
@@ -251,7 +351,7 @@ mod tests {
         Option<f64>,
     );
     #[rustfmt::skip]
-    const ROWS: [Row; 14] = [
+    const ROWS: [Row; 18] = [
         ("NiceHash", &["NiceHash/1.0.0"], Some(500), Integer, false, Some(500_000.0)),
         ("MiningRigRentals", &["MiningRigRentals/Test/1.0", "MRR-Hash/1.0.0"], Some(730), Integer, false, None),
         ("Antminer S21", &["Antminer S21/Thu Oct  9 17:56:18 CST 2025"], Some(2250), Integer, true, None),
@@ -266,7 +366,11 @@ mod tests {
         ("ESP-Miner", &["bitaxe/BM1370/v2.13.1", "NerdQAxe++/BM1370/v1.0.36", "NMAxe/v3.0.10", "ESP-Miner"],
             Some(384), Fractional, true, None),
         ("cgminer", &["cgminer/4.11.1", "bfgminer/5.5.0"], Some(730), Fractional, false, None),
+        ("xmrig-proxy", &["xmrig-proxy/6.24.0 (Linux x86_64)"], None, Fractional, false, None),
         ("xmrig", &["XMRig/6.26.0 (Linux x86_64)"], None, Fractional, false, None),
+        ("kawpowminer", &["kawpowminer/1.2.4", "kawpowminer-1.2.4+commit.01a9a3ab"], None, Fractional, false, None),
+        ("T-Rex", &["T-Rex/0.26.8"], None, Fractional, false, None),
+        ("lolMiner", &["lolMiner 1.98a", "lolMiner/1.96"], None, Fractional, false, None),
         ("cpuminer", &["cpuminer/2.5.1", "cpuminer-opt/26.1"], None, Fractional, false, None),
         ("Otedama", &["otedama/0.1.0"], None, Fractional, false, None),
     ];
@@ -351,5 +455,57 @@ mod tests {
         };
         assert_eq!(fitted(&power, 1.0).to_bits(), 524_288f64.to_bits());
         assert_eq!(fitted(&power, 600_000.0).to_bits(), 524_288f64.to_bits());
+    }
+    #[test]
+    fn other_dialects_have_ranges_and_no_rounding() {
+        let (randomx, ethash, etchash) = (Algorithm::RANDOMX, Algorithm::ETHASH, Algorithm::ETCHASH);
+        let kawpow = Algorithm::KAWPOW;
+        for (agent, algorithm, wanted, expected) in [
+            ("NiceHash/1.0.0", randomx, 1000.0, 400_000.0),
+            ("NiceHash/1.0.0", randomx, 1e9, 4e6),
+            ("NiceHash/1.0.0", ethash, 0.25, 1.0),
+            ("NiceHash/1.0.0", etchash, 1.5, 1.5),
+            ("NiceHash/1.0.0", etchash, 1e6, 100.0),
+            ("NiceHash/1.0.0", kawpow, 0.25, 0.25),
+            ("NiceHash/1.0.0", Algorithm::SHA256D, 1.0, 500_000.0),
+            ("MRR-Hash/1.0.0", randomx, 1000.0, 1000.0),
+            ("MRR-Hash/1.0.0", randomx, 1e9, 4e6),
+            ("kawpowminer/1.2.4", kawpow, 1e-12, 1e-7),
+            ("kawpowminer/1.2.4", kawpow, 1e12, 1e12),
+            ("kawpowminer/1.2.4", Algorithm::SCRYPT, 0.5, 0.5),
+            ("xmrig-proxy/6.24.0", randomx, 1e9, 1e9),
+            ("T-Rex/0.26.8", kawpow, 0.05, 0.05),
+            ("lolMiner 1.98a", etchash, 0.05, 0.05),
+        ] {
+            let wanted = Difficulty::new(wanted).unwrap();
+            let fitted = for_agent(agent).fit_difficulty_for(algorithm, wanted);
+            assert_eq!(fitted, Difficulty::new(expected).unwrap(), "{agent}: {algorithm}");
+        }
+        for range in all().iter().flat_map(|row| row.ranges) {
+            assert!(0.0 < range.min && range.min <= range.max, "{range:?}");
+        }
+    }
+
+    #[test]
+    fn kawpowminer_s_targets_begin_with_two_zeros() {
+        let lowest = for_agent("kawpowminer/1.2.4").ranges[0].min;
+        let target = Difficulty::new(lowest)
+            .unwrap()
+            .to_target(Algorithm::KAWPOW.diff1());
+        assert!(target.to_string().starts_with("00"), "{target}");
+    }
+
+    #[test]
+    fn extranonces_are_as_long_as_the_client_takes() {
+        for (agent, longest) in [
+            ("NiceHash/1.0.0", 2),
+            ("XMRig/6.26.0", 4),
+            ("kawpowminer/1.2.4", 4),
+            ("T-Rex/0.26.8", 3),
+            ("lolMiner 1.98a", 3),
+            ("", 3),
+        ] {
+            assert_eq!(for_agent(agent).nonce_prefix_max, longest, "{agent}");
+        }
     }
 }
