@@ -10,8 +10,9 @@ use otedama_stratum::v1::dialect::kawpow::{
 use otedama_stratum::v1::{ErrorCode, ExtranonceBytes, Id, Reply};
 use proptest::prelude::*;
 
+// A pool's job of height 3,750,905 with the seed of epoch 500. The middle digits of its header and the mix are made up.
 const HEADER: &str = "33c124066e0d4c2d7b8f26b4ab35cf9b8f9d9bcbb1b8a0b3a6ef2fa19f23ed9e";
-const SEED: &str = "398c94247f1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708192fce3";
+const SEED: &str = "398c942492d1d1065c5accfa3ed3d5c541d9995437065daf8e7996bd1fa39ce3";
 const MIX: &str = "1c6a8b3f9d2e4c5b6a798897a6b5c4d3e2f10f1e2d3c4b5a69788796a5b4c3d2";
 const TARGET: &str = "00000009f6000000000000000000000000000000000000000000000000000000";
 
