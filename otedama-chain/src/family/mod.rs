@@ -2,6 +2,7 @@
 
 pub mod bitcoin;
 pub mod cryptonote;
+pub mod ethereum;
 
 use std::sync::Arc;
 

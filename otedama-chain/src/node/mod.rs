@@ -1,6 +1,7 @@
 //! Messages to and from nodes: bytes in, bytes out, no sockets.
 
 pub mod bitcoind;
+pub mod geth;
 mod identity;
 pub mod monerod;
 mod outcome;

@@ -1,0 +1,110 @@
+//! Bodies of JSON-RPC calls, to be sent by HTTP POST with `Content-Type: application/json`.
+
+use serde::Serialize;
+
+use crate::family::ethereum::{Seal, Work};
+use crate::node::rpc;
+
+fn call(method: &str, params: impl Serialize) -> String {
+    rpc::call("2.0", method, params)
+}
+
+/// Which block of the best chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockAt {
+    /// The tip.
+    Latest,
+    /// The one at this height; the first block is at 0.
+    Height(u64),
+}
+
+/// `eth_getWork`.
+pub fn get_work() -> String {
+    call("eth_getWork", [(); 0])
+}
+
+/// `eth_submitWork`: this seal of this work.
+pub fn submit_work(work: &Work, seal: &Seal) -> String {
+    let nonce = const_hex::encode_prefixed(seal.nonce.to_be_bytes());
+    let [seal_hash, mix] = [work.seal_hash, seal.mix].map(const_hex::encode_prefixed);
+    call("eth_submitWork", [nonce, seal_hash, mix])
+}
+
+/// `eth_getBlockByNumber`, with no more than the hashes of the block's transactions.
+pub fn get_block(at: BlockAt) -> String {
+    let tag = match at {
+        BlockAt::Latest => "latest".into(),
+        BlockAt::Height(height) => format!("{height:#x}"),
+    };
+    call("eth_getBlockByNumber", (tag, false))
+}
+
+/// `eth_blockNumber`.
+pub fn get_block_number() -> String {
+    call("eth_blockNumber", [(); 0])
+}
+
+/// `eth_syncing`.
+pub fn get_syncing() -> String {
+    call("eth_syncing", [(); 0])
+}
+
+/// `eth_chainId`.
+pub fn get_chain_id() -> String {
+    call("eth_chainId", [(); 0])
+}
+
+/// `net_version`.
+pub fn get_network_id() -> String {
+    call("net_version", [(); 0])
+}
+
+#[cfg(test)]
+mod tests {
+    use otedama_hash::Target;
+
+    use super::*;
+
+    #[test]
+    fn calls_as_the_node_reads_them() {
+        assert_eq!(
+            get_work(),
+            r#"{"jsonrpc":"2.0","id":"otedama","method":"eth_getWork","params":[]}"#
+        );
+        let work = Work {
+            seal_hash: [0xab; 32],
+            seed_hash: [0; 32],
+            network_target: Target::MAX,
+            height: 0,
+        };
+        let seal = Seal {
+            nonce: 0x0e06_1fa0,
+            mix: [1; 32],
+        };
+        let params = format!(
+            r#""method":"eth_submitWork","params":["0x000000000e061fa0","0x{}","0x{}"]}}"#,
+            "ab".repeat(32),
+            "01".repeat(32)
+        );
+        assert!(submit_work(&work, &seal).ends_with(&params));
+        for (at, tag) in [
+            (BlockAt::Latest, "latest"),
+            (BlockAt::Height(0), "0x0"),
+            (BlockAt::Height(11_700_000), "0xb28720"),
+        ] {
+            let params = format!(r#""method":"eth_getBlockByNumber","params":["{tag}",false]}}"#);
+            assert!(get_block(at).ends_with(&params), "{tag}");
+        }
+        for (call, method) in [
+            (get_block_number(), "eth_blockNumber"),
+            (get_syncing(), "eth_syncing"),
+            (get_chain_id(), "eth_chainId"),
+            (get_network_id(), "net_version"),
+        ] {
+            assert!(
+                call.ends_with(&format!(r#""method":"{method}","params":[]}}"#)),
+                "{method}"
+            );
+        }
+    }
+}
