@@ -3,7 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use otedama_chain::coins;
-use otedama_chain::node::{bitcoind, monerod};
+use otedama_chain::node::{bitcoind, geth, monerod};
+use otedama_hash::ethash::Schedule;
 
 // Two bytes of HTTP status, then the body.
 fuzz_target!(|data: &[u8]| {
@@ -22,6 +23,13 @@ fuzz_target!(|data: &[u8]| {
     let _ = monerod::node_info(status, body);
     let _ = monerod::block_header(status, body);
     let _ = monerod::submit_outcome(status, body);
+    let _ = geth::work(status, body, Schedule::CLASSIC);
+    let _ = geth::block(status, body);
+    let _ = geth::block_number(status, body);
+    let _ = geth::chain_id(status, body);
+    let _ = geth::network_id(status, body);
+    let _ = geth::syncing(status, body);
+    let _ = geth::submit_outcome(status, body);
     if let Ok(info) = bitcoind::blockchain_info(status, body) {
         for spec in coins::all() {
             let _ = info.check(spec);
