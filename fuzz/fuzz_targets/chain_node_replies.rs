@@ -23,7 +23,9 @@ fuzz_target!(|data: &[u8]| {
     let _ = monerod::node_info(status, body);
     let _ = monerod::block_header(status, body);
     let _ = monerod::submit_outcome(status, body);
-    let _ = geth::work(status, body, Schedule::CLASSIC);
+    if let Ok(json) = geth::work(status, body) {
+        let _ = Work::parse(json, Schedule::CLASSIC);
+    }
     let _ = geth::block(status, body);
     let _ = geth::block_number(status, body);
     let _ = geth::chain_id(status, body);

@@ -63,7 +63,8 @@ fn human_readable_part(address: &str) -> Option<String> {
     }
     let (hrp, _) = address.rsplit_once('1')?;
     let hrp = hrp.to_ascii_lowercase();
-    let known = rules_of_all().any(|(_, rules)| rules.bech32_hrp == hrp || rules.mweb_hrp == Some(&hrp));
+    let known =
+        rules_of_all().any(|(_, rules)| rules.bech32_hrp == Some(&hrp) || rules.mweb_hrp == Some(&hrp));
     (known || bech32::segwit::decode(address).is_ok()).then_some(hrp)
 }
 
@@ -75,12 +76,12 @@ fn witness_script(
 ) -> Result<Vec<u8>, AddressError> {
     if rules.mweb_hrp == Some(hrp) {
         return Err(AddressError::Mweb {
-            hrp: rules.bech32_hrp,
+            hrp: rules.bech32_hrp.unwrap_or_default(),
         });
     }
-    if rules.bech32_hrp != hrp {
+    if rules.bech32_hrp != Some(hrp) {
         return Err(wrong_chain(spec, &format!("\"{hrp}1\""), |rules| {
-            rules.bech32_hrp == hrp || rules.mweb_hrp == Some(hrp)
+            rules.bech32_hrp == Some(hrp) || rules.mweb_hrp == Some(hrp)
         }));
     }
     let (decoded, version, program) =

@@ -22,6 +22,8 @@ pub(crate) enum JobBody {
     Bitcoin(bitcoin::Halves),
     /// What the pool writes into the miner transaction, but for a session's own bytes.
     CryptoNote([u8; 4]),
+    /// Nothing: the node keeps the block.
+    Ethereum,
 }
 
 /// What a miner needs to build the coinbase and the header of a job of Bitcoin's family.
@@ -83,7 +85,7 @@ impl Job {
     pub fn coinbase_len(&self) -> usize {
         match &self.body {
             JobBody::Bitcoin(halves) => halves.coinbase_len(),
-            JobBody::CryptoNote(_) => 0,
+            JobBody::CryptoNote(_) | JobBody::Ethereum => 0,
         }
     }
 }

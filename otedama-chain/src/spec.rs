@@ -4,6 +4,7 @@ use core::fmt;
 use core::str::FromStr;
 
 use otedama_hash::Algorithm;
+use otedama_hash::ethash::Schedule;
 
 /// Which of a coin's networks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -56,8 +57,8 @@ pub struct AddressRules {
     pub p2pkh_version: u8,
     /// Base58 version bytes of pay-to-script-hash addresses, the usual one first.
     pub p2sh_versions: &'static [u8],
-    /// Human-readable part of segwit addresses (BIP 173, BIP 350), lower case.
-    pub bech32_hrp: &'static str,
+    /// Human-readable part of segwit addresses (BIP 173, BIP 350), lower case, if the coin has such addresses.
+    pub bech32_hrp: Option<&'static str>,
     /// Human-readable part of MWEB addresses, to which no coinbase can pay.
     pub mweb_hrp: Option<&'static str>,
 }
@@ -97,7 +98,7 @@ pub enum RetargetRule {
     },
     /// Never.
     Fixed,
-    /// At every block, by the rule of the development chain.
+    /// At every block.
     EachBlock,
 }
 
@@ -158,6 +159,39 @@ pub struct CryptoNoteRules {
     pub wire_algorithm: &'static str,
 }
 
+/// How the new coins of a block fall from era to era (ECIP-1017).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EraRule {
+    /// Of the blocks of the first era, in the smallest unit.
+    pub initial: u64,
+    /// Blocks of an era; every one pays four fifths of the one before.
+    pub blocks: u64,
+}
+
+impl EraRule {
+    /// New coins of the block at `height`, in the smallest unit.
+    pub fn at(&self, height: u64) -> u64 {
+        let eras = height.saturating_sub(1) / self.blocks.max(1);
+        let mut reward = u128::from(self.initial);
+        for _ in 0..eras {
+            reward = reward * 4 / 5;
+            if reward == 0 {
+                break;
+            }
+        }
+        reward as u64
+    }
+}
+
+/// What distinguishes a coin of Ethereum's family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EthereumRules {
+    /// How long its epochs are.
+    pub schedule: Schedule,
+    /// How many new coins a block makes.
+    pub subsidy: EraRule,
+}
+
 /// The code that a coin's templates, jobs and blocks need, and what distinguishes the coin there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -166,6 +200,8 @@ pub enum FamilyRules {
     Bitcoin(BitcoinRules),
     /// As in Monero; the node writes a miner transaction that pays the pool.
     CryptoNote(CryptoNoteRules),
+    /// As in Ethereum Classic; the node keeps the block, which pays the pool.
+    Ethereum(EthereumRules),
 }
 
 /// What miners of a coin speak.
@@ -176,6 +212,10 @@ pub enum Dialect {
     Bitcoin,
     /// `login`, `job`, `submit` as for Monero.
     CryptoNote,
+    /// Stratum v1 as for Ravencoin.
+    KawPow,
+    /// EthereumStratum/1.0.0, EthereumStratum/2.0.0 or eth-proxy, as the miner's first message says.
+    Ethereum,
 }
 
 /// Everything that a family's code needs to know about one network of one coin.
@@ -187,7 +227,8 @@ pub struct ChainSpec {
     pub name: &'static str,
     /// Which network.
     pub network: Network,
-    /// How the nodes of this network call it (`chain` in `getblockchaininfo`, `nettype` in `get_info`).
+    /// How the nodes of this network call it: `chain` in `getblockchaininfo`, `nettype` in `get_info`, or `eth_chainId`
+    /// as a decimal number.
     pub node_chains: &'static [&'static str],
     /// Ids of the first blocks of these networks, as displayed; empty if any will do.
     pub genesis_hashes: &'static [&'static str],
@@ -199,7 +240,7 @@ pub struct ChainSpec {
     pub algorithm: Algorithm,
     /// Confirmations before a block's reward can be spent.
     pub maturity: u32,
-    /// Digits after the decimal point that make the smallest unit.
+    /// Digits after the decimal point that make the smallest unit that is counted.
     pub unit_decimals: u8,
 }
 
@@ -208,8 +249,14 @@ impl ChainSpec {
     pub const fn bitcoin(&self) -> Option<&BitcoinRules> {
         match &self.family {
             FamilyRules::Bitcoin(rules) => Some(rules),
-            FamilyRules::CryptoNote(_) => None,
+            FamilyRules::CryptoNote(_) | FamilyRules::Ethereum(_) => None,
         }
+    }
+
+    /// Whether jobs on one template with different tags have different hashes, so that a share can belong to one of
+    /// them only.
+    pub const fn jobs_differ(&self) -> bool {
+        !matches!(self.family, FamilyRules::Ethereum(_))
     }
 
     /// Whether a block itself can pay many miners. Where it can't, all of it goes to the pool, which then owes them.
@@ -239,6 +286,24 @@ mod tests {
         assert_eq!(rule.at(210_000), 2_500_000_000);
         assert_eq!(rule.at(840_000), 312_500_000);
         assert_eq!(rule.at(33 * 210_000), 0);
+        assert_eq!(rule.at(u64::MAX), 0);
+    }
+
+    #[test]
+    fn eras_pay_four_fifths_of_the_one_before() {
+        let rule = EraRule {
+            initial: 5_000_000_000,
+            blocks: 5_000_000,
+        };
+        for (height, reward) in [
+            (1, 5_000_000_000),
+            (5_000_000, 5_000_000_000),
+            (5_000_001, 4_000_000_000),
+            (10_000_001, 3_200_000_000),
+            (20_000_001, 2_048_000_000),
+        ] {
+            assert_eq!(rule.at(height), reward, "{height}");
+        }
         assert_eq!(rule.at(u64::MAX), 0);
     }
 

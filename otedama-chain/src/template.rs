@@ -4,14 +4,14 @@ use core::fmt;
 
 use otedama_hash::{EpochInput, Hash256, Target};
 
-use crate::family::{bitcoin, cryptonote};
+use crate::family::{bitcoin, cryptonote, ethereum};
 
 /// A block that a node proposes, before it is known whom it pays.
 #[derive(Clone, Debug)]
 pub struct Template {
     /// Height of the block.
     pub height: u64,
-    /// The block it builds on.
+    /// The block it builds on; all zeros where the node doesn't tell, which its driver then has to find out.
     pub prev_hash: Hash256,
     /// What its hash has to meet.
     pub network_target: Target,
@@ -41,20 +41,39 @@ pub(crate) enum Body {
     Bitcoin(bitcoin::Body),
     /// What descends from `CryptoNote`.
     CryptoNote(cryptonote::BlockBlob),
+    /// Ethereum's family.
+    Ethereum(Box<ethereum::Proposal>),
 }
 
 impl Template {
     pub(crate) fn bitcoin(&self) -> Option<&bitcoin::Body> {
         match &self.body {
             Body::Bitcoin(body) => Some(body),
-            Body::CryptoNote(_) => None,
+            _ => None,
         }
     }
 
     pub(crate) fn cryptonote(&self) -> Option<&cryptonote::BlockBlob> {
         match &self.body {
             Body::CryptoNote(blob) => Some(blob),
-            Body::Bitcoin(_) => None,
+            _ => None,
+        }
+    }
+
+    /// Whether jobs on either have the same hashes, whatever else differs.
+    pub fn is_same_work(&self, other: &Self) -> bool {
+        self.work_id().is_some() && self.work_id() == other.work_id()
+    }
+
+    /// What a node calls its work, where it has a name: the seal hash of Ethereum's family.
+    pub fn work_id(&self) -> Option<[u8; 32]> {
+        self.ethereum().map(ethereum::Proposal::seal_hash)
+    }
+
+    pub(crate) fn ethereum(&self) -> Option<&ethereum::Proposal> {
+        match &self.body {
+            Body::Ethereum(proposal) => Some(proposal),
+            _ => None,
         }
     }
 }
@@ -124,6 +143,9 @@ pub enum TemplateError {
     /// The proposed block itself can't be used.
     #[error(transparent)]
     Blob(#[from] cryptonote::BlobError),
+    /// The work that a node hands out can't be used.
+    #[error(transparent)]
+    Work(#[from] ethereum::WorkError),
     /// The chain belongs to another family than the code that was asked.
     #[error("the chain is of another family")]
     Family,

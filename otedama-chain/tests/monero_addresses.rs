@@ -63,9 +63,8 @@ fn an_address_of_monero_s_own_documentation() {
         decode(&coins::xmr::MAINNET, donation).expect("an address"),
         theirs.as_bytes()[..65]
     );
-    assert_eq!(
+    assert!(
         decode(&coins::xmr::REGTEST, donation).is_ok(),
-        true,
         "regtest has the main network's addresses"
     );
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use otedama_chain::{ChainSpec, Family, Job, PayoutOutput, PayoutPlan, Template};
+use otedama_chain::{ChainSpec, Family, Job, PayoutOutput, PayoutPlan, Submission, Template};
 use otedama_hash::{Difficulty, Monotonic};
 
 use crate::io::Payouts;
@@ -174,6 +174,23 @@ impl JobBook {
             },
             None => Lookup::Stale,
         }
+    }
+
+    /// The number of the newest job of which these bytes are hashed, where all sessions hash the same.
+    pub(crate) fn number_of(&self, family: &dyn Family, header: &[u8; 32]) -> Option<u32> {
+        let nothing = Submission {
+            extranonce: &[],
+            ntime: 0,
+            nonce: 0,
+            version: 0,
+        };
+        let is_it = |work: &Arc<Work>| {
+            family
+                .pow_input(&work.job, &nothing)
+                .is_ok_and(|blob| blob[..] == header[..])
+        };
+        let set = self.sets.iter().rev().find(|set| set.works.values().any(is_it));
+        set.map(|set| set.number)
     }
 
     /// The newest job as this connection gets it.

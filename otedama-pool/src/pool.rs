@@ -234,6 +234,14 @@ impl Pool {
             });
             return;
         }
+        if self
+            .jobs
+            .current()
+            .is_some_and(|set| set.template.is_same_work(&template))
+        {
+            // Another job on it would have the same hashes, and every share could be submitted twice.
+            return;
+        }
         let payouts = Arc::new(payouts);
         self.payouts = Some(payouts.clone());
         let clean = self.jobs.replace(now.mono, template, payouts);

@@ -49,7 +49,13 @@ impl Pool {
         };
         let Some(set) = self.jobs.current() else { return };
         let (number, network) = (set.number, set.network_difficulty);
-        let (announced, target) = self.difficulty_for(slot, network);
+        let (announced, target) = match session.steps.last() {
+            // All jobs on a template hash the same, so a share could be submitted under either difficulty.
+            Some(step) if step.from_job == number && !self.spec.jobs_differ() => {
+                (step.difficulty, step.target)
+            }
+            _ => self.difficulty_for(slot, network),
+        };
         let session = &mut self.sessions[slot];
         let mut clean = clean;
         let is_new_difficulty = session.announced != Some(announced);
@@ -72,6 +78,7 @@ impl Pool {
         let job = Announcement {
             work: &work,
             difficulty: announced,
+            target,
             is_new_difficulty,
             clean,
         };
@@ -121,6 +128,10 @@ impl Pool {
 
     /// Puts a session in line for a job of its own.
     fn queue_job(&mut self, slot: usize) {
+        if !self.spec.jobs_differ() {
+            // The next template brings the next job.
+            return;
+        }
         let session = &mut self.sessions[slot];
         if !session.job_queued {
             session.job_queued = true;
@@ -169,6 +180,10 @@ impl Pool {
     fn renew(&mut self, now: Now) {
         self.renewed_at = now.mono;
         let conns = std::mem::take(&mut self.job_queue);
+        if !self.spec.jobs_differ() {
+            self.job_full = false;
+            return;
+        }
         if std::mem::take(&mut self.job_full) || self.jobs.is_crowded() {
             self.jobs.replace_with_same(now.mono);
             return self.broadcast(now, false);

@@ -11,8 +11,12 @@ pub(crate) const SPEC: &ChainSpec = &coins::dev::REGTEST;
 /// The address with this number.
 pub(crate) fn of(number: u64) -> String {
     let program = derive(number, "address");
-    let hrp = Hrp::parse(SPEC.bitcoin().map_or("", |rules| rules.addresses.bech32_hrp))
-        .expect("the chain's own prefix is valid");
+    let hrp = Hrp::parse(
+        SPEC.bitcoin()
+            .and_then(|rules| rules.addresses.bech32_hrp)
+            .unwrap_or_default(),
+    )
+    .expect("the chain's own prefix is valid");
     segwit::encode_v0(hrp, &program[..20]).expect("20 bytes are a witness program of version 0")
 }
 

@@ -15,6 +15,8 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::runtime::Runtime;
 
+pub use server::serve as serve_routes;
+
 use crate::serve::chain::Chain;
 use crate::serve::clock::Clock;
 use crate::serve::faults::Faults;

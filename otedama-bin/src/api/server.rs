@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LIFETIME: Duration = Duration::from_secs(300);
 
 /// Serves `routes` on `socket` for ever.
-pub(super) async fn serve(socket: std::net::TcpListener, routes: Router) {
+pub async fn serve(socket: std::net::TcpListener, routes: Router) {
     let listener = match TcpListener::from_std(socket) {
         Ok(listener) => listener,
         Err(error) => {

@@ -52,6 +52,9 @@ pub struct Chain {
     pub dust: u64,
     /// Where this chain's miners connect; the first chain's default is `pool.address`.
     pub address: Option<SocketAddr>,
+    /// Where this chain's nodes may post new work over HTTP (core-geth's `--miner.notify`), which is faster than asking
+    /// for it. Only the nodes should be able to reach it.
+    pub notify_address: Option<SocketAddr>,
     /// Overrides `pool.rewards` for this chain.
     pub rewards: Option<Rewards>,
     /// How share difficulty follows a miner's speed on this chain; without it `pool.vardiff`, and for RandomX, Ethash
@@ -76,6 +79,7 @@ impl Default for Chain {
             max_coinbase_outputs: 100,
             dust: 546,
             address: None,
+            notify_address: None,
             rewards: None,
             vardiff: None,
             template_refresh: Duration::from_secs(30),
@@ -117,7 +121,7 @@ pub struct Node {
     pub password: Secret,
     /// The node's `.cookie` file, instead of user and password.
     pub cookie_file: Option<PathBuf>,
-    /// Address of its `zmqpubhashblock`, `tcp://host:port`.
+    /// Address of its `zmqpubhashblock`, or monerod's `zmq-pub`: `tcp://host:port`.
     pub zmq_block: Option<String>,
     /// How long a call may take; long polls may take longer.
     #[serde(with = "duration")]

@@ -236,6 +236,13 @@ fn chain(check: &mut Check, key: &str, index: usize, chain: &Chain) {
         check.add(at("address"), "missing", allowed);
     }
     coin_and_payout(check, key, chain);
+    let posts_work = chain
+        .spec()
+        .is_none_or(|spec| matches!(spec.family, FamilyRules::Ethereum(_)));
+    if chain.notify_address.is_some() && !posts_work {
+        let what = format!("nodes of {} post no work", chain.coin);
+        check.add(at("notify_address"), what, "leave it out");
+    }
     if chain.nodes.is_empty() && !chain.is_development() {
         check.add(
             at("nodes"),

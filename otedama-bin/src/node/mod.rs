@@ -4,6 +4,7 @@ mod bitcoind;
 pub mod candidates;
 pub mod confirmations;
 mod dev;
+mod geth;
 mod health;
 mod http;
 mod monerod;
@@ -19,6 +20,7 @@ use otedama_hash::Hash256;
 
 pub use bitcoind::BitcoindNode;
 pub use dev::{DevNode, DevStartError};
+pub use geth::{GethNode, Posts};
 pub use health::{NodeState, Nodes, Tip};
 pub use monerod::MonerodNode;
 
@@ -49,6 +51,9 @@ pub enum NodeError {
     /// It serves another chain.
     #[error(transparent)]
     Mismatch(#[from] ChainMismatch),
+    /// It lacks a block that it should have.
+    #[error("the node lacks {0}")]
+    Missing(&'static str),
     /// It is still downloading the chain.
     #[error("the node is still downloading the chain: block {height} of {headers}")]
     Syncing {
@@ -90,6 +95,8 @@ pub enum NodeHandle {
     Bitcoind(Arc<BitcoindNode>),
     /// Monero's.
     Monerod(Arc<MonerodNode>),
+    /// core-geth, or another Ethereum node.
+    Geth(Arc<GethNode>),
     /// The embedded development chain.
     Dev(Arc<DevNode>),
 }
@@ -100,6 +107,7 @@ impl NodeHandle {
         match self {
             Self::Bitcoind(node) => node.name(),
             Self::Monerod(node) => node.name(),
+            Self::Geth(node) => node.name(),
             Self::Dev(_) => "embedded development chain",
         }
     }
@@ -109,7 +117,7 @@ impl NodeHandle {
         match self {
             Self::Bitcoind(node) => node.feed(),
             Self::Monerod(node) => node.feed(),
-            Self::Dev(_) => None,
+            Self::Geth(_) | Self::Dev(_) => None,
         }
     }
 
@@ -126,6 +134,7 @@ impl NodeHandle {
         match self {
             Self::Bitcoind(node) => node.template(spec, family, long_poll_id).await,
             Self::Monerod(node) => node.template(spec, family, long_poll_id).await,
+            Self::Geth(node) => node.template(spec, family, long_poll_id).await,
             Self::Dev(node) => node.template(spec, family, long_poll_id).await,
         }
     }
@@ -138,6 +147,7 @@ impl NodeHandle {
         match self {
             Self::Bitcoind(node) => node.submit(block).await,
             Self::Monerod(node) => node.submit(block).await,
+            Self::Geth(node) => node.submit(block).await,
             Self::Dev(node) => Ok(node.submit(block)),
         }
     }
@@ -150,6 +160,7 @@ impl NodeHandle {
         match self {
             Self::Bitcoind(node) => node.tip(spec).await,
             Self::Monerod(node) => node.tip(spec).await,
+            Self::Geth(node) => node.tip(spec).await,
             Self::Dev(node) => Ok(node.tip()),
         }
     }
@@ -163,6 +174,7 @@ impl NodeHandle {
             Self::Bitcoind(node) => node.header(hash).await?,
             Self::Dev(node) => node.header(hash),
             Self::Monerod(node) => return node.fate(hash, height).await,
+            Self::Geth(node) => return node.fate(hash, height).await,
         };
         Ok(header.map(|header| {
             if header.is_orphaned() {
@@ -181,7 +193,7 @@ impl NodeHandle {
         let header = match self {
             Self::Bitcoind(node) => node.header(hash).await?,
             Self::Dev(node) => node.header(hash),
-            Self::Monerod(_) => None,
+            Self::Monerod(_) | Self::Geth(_) => None,
         };
         Ok(header.map(|header| header.tip()))
     }

@@ -13,6 +13,8 @@ pub struct Addresses {
     pub pid: u32,
     /// One per chain, in order.
     pub stratum: Vec<SocketAddr>,
+    /// Where nodes may post work, one per chain.
+    pub notify: Vec<Option<SocketAddr>>,
     /// The encrypted port.
     pub stratum_tls: Option<SocketAddr>,
     /// The API.

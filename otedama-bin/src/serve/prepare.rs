@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use otedama_chain::ChainSpec;
+use otedama_chain::spec::FamilyRules;
 use otedama_hash::{EpochKey, HashBackend, Registry, Setup};
 use tracing::info;
 
@@ -16,7 +17,7 @@ use super::settings;
 use super::startup::{self, StartError};
 use crate::commands::Failure;
 use crate::config::{self, Config};
-use crate::node::Nodes;
+use crate::node::{Nodes, Posts};
 use crate::shard;
 use crate::store::{self, BlockStatus, Journal, RunStart};
 use crate::verify::{self, Verification};
@@ -33,6 +34,8 @@ pub(super) struct Prepared {
     pub(super) chain: Arc<Chain>,
     /// What the shards verify with themselves, where that takes no time.
     pub(super) verifier: Option<Arc<dyn otedama_hash::Prepared>>,
+    /// Where its nodes may post work.
+    pub(super) posts: Arc<Posts>,
 }
 
 /// Reads what the journal knows about a chain and registers this start with it.
@@ -74,7 +77,8 @@ pub(super) fn prepare(
         (Some(verifier(&*backend)?), None)
     };
     let family = otedama_chain::family(spec);
-    let nodes = Nodes::new(spec, family, startup::nodes(chain, spec, clock)?, clock);
+    let posts = Arc::new(Posts::default());
+    let nodes = Nodes::new(spec, family, startup::nodes(chain, spec, clock, &posts)?, clock);
     let parts = ChainParts {
         spec,
         nodes: Arc::new(nodes),
@@ -94,6 +98,7 @@ pub(super) fn prepare(
         seats,
         chain: Arc::new(Chain::new(parts)),
         verifier,
+        posts,
     })
 }
 
@@ -124,7 +129,14 @@ fn rewards(
 /// The fastest implementation of a chain's proof of work on this machine.
 fn backend(spec: &ChainSpec) -> Result<Arc<dyn HashBackend>, StartError> {
     let algorithm = spec.algorithm;
-    Registry::with_builtin()
+    let mut registry = Registry::with_builtin();
+    if let FamilyRules::Ethereum(rules) = &spec.family {
+        registry = Registry::empty();
+        for backend in otedama_hash::ethash::backends_of(algorithm, rules.schedule) {
+            registry.register(backend);
+        }
+    }
+    registry
         .fastest(algorithm, &mut crate::mine::race_clock())
         .cloned()
         .ok_or_else(|| StartError::Algorithm(algorithm.name().to_owned()))

@@ -11,7 +11,7 @@ use otedama_chain::spec::FamilyRules;
 use super::addresses::Addresses;
 use super::clock::Clock;
 use crate::config::{self, Config};
-use crate::node::{BitcoindNode, DevNode, DevStartError, MonerodNode, NodeHandle};
+use crate::node::{BitcoindNode, DevNode, DevStartError, GethNode, MonerodNode, NodeHandle, Posts};
 use crate::shard::acceptor::{Port, listen};
 use crate::shard::tls::{self, TlsError};
 
@@ -81,6 +81,8 @@ fn remedy(error: &io::Error) -> &'static str {
 pub(super) struct Sockets {
     /// Per chain.
     pub stratum: Vec<Vec<Port>>,
+    /// Where nodes post their work, per chain.
+    pub notify: Vec<Option<std::net::TcpListener>>,
     /// The certificate of the encrypted port.
     pub tls: Option<Arc<rustls::ServerConfig>>,
     /// API.
@@ -122,6 +124,16 @@ pub(super) fn open_ports(config: &Config, chains: &[config::Chain]) -> Result<So
         }
         stratum.push(ports);
     }
+    let notify = chains
+        .iter()
+        .enumerate()
+        .map(|(index, chain)| {
+            let open = |address| bind_std(&format!("chains[{index}].notify_address"), address);
+            let bound = chain.notify_address.map(open).transpose()?;
+            addresses.notify.push(bound.as_ref().map(|(_, at)| *at));
+            Ok(bound.map(|(socket, _)| socket))
+        })
+        .collect::<Result<Vec<_>, StartError>>()?;
     let http = |enabled: bool, key: &str, address| -> Result<_, StartError> {
         enabled.then(|| bind_std(key, address)).transpose()
     };
@@ -143,6 +155,7 @@ pub(super) fn open_ports(config: &Config, chains: &[config::Chain]) -> Result<So
     let socket = |pair: Option<(std::net::TcpListener, SocketAddr)>| pair.map(|(socket, _)| socket);
     Ok(Sockets {
         stratum,
+        notify,
         tls,
         api: socket(api),
         metrics: socket(metrics),
@@ -190,6 +203,7 @@ pub(super) fn nodes(
     chain: &config::Chain,
     spec: &'static otedama_chain::ChainSpec,
     clock: Clock,
+    posts: &Arc<Posts>,
 ) -> Result<Vec<NodeHandle>, StartError> {
     if chain.is_development() {
         return Ok(vec![NodeHandle::Dev(Arc::new(DevNode::start(spec, clock)?))]);
@@ -201,6 +215,9 @@ pub(super) fn nodes(
             let handle = match spec.family {
                 FamilyRules::CryptoNote(_) => MonerodNode::new(node, &chain.payout_address)
                     .map(|node| NodeHandle::Monerod(Arc::new(node))),
+                FamilyRules::Ethereum(_) => {
+                    GethNode::new(node, Arc::clone(posts)).map(|node| NodeHandle::Geth(Arc::new(node)))
+                }
                 _ => BitcoindNode::new(node).map(|node| NodeHandle::Bitcoind(Arc::new(node))),
             };
             handle.map_err(|error| StartError::NodeUrl {

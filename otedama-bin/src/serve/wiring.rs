@@ -171,7 +171,11 @@ impl Running {
         };
         let counts = Arc::new(AcceptCounts::default());
         let (mut served, mut threads, mut acceptors) = (Vec::new(), Vec::new(), Vec::new());
-        for (prepared, ports) in prepared.into_iter().zip(sockets.stratum) {
+        for ((prepared, ports), notify) in prepared.into_iter().zip(sockets.stratum).zip(sockets.notify) {
+            if let Some(socket) = notify {
+                let routes = prepared.posts.routes();
+                faults.task(runtime.handle(), "posted work", api::serve_routes(socket, routes));
+            }
             let tls = sockets.tls.as_ref().filter(|_| ports.iter().any(|port| port.tls));
             let this = start_shards(&shared, prepared, tls, &mut threads)?;
             if !ports.is_empty() {
@@ -238,6 +242,9 @@ impl Running {
                     chain.coin, chain.network
                 );
             }
+        }
+        for at in self.addresses.notify.iter().flatten() {
+            info!("  work:     --miner.notify http://{}", reachable(*at));
         }
         if let Some(at) = self.addresses.stratum_tls {
             info!("  encrypted: stratum+tls://{}", reachable(at));
@@ -315,6 +322,7 @@ fn start_shards(
         seats,
         chain,
         verifier,
+        posts: _,
     } = prepared;
     let (candidates, confirmations) = follow_blocks(shared, &chain);
     for (index, (seat, run)) in seats.into_iter().zip(runs).enumerate() {

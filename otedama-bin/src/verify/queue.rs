@@ -68,14 +68,12 @@ impl Lane {
 
 impl Queue {
     pub(super) fn push(&mut self, key: EpochKey, pending: Pending) {
-        match self.lanes.iter_mut().find(|lane| lane.key == key) {
-            Some(lane) => lane.push(pending),
-            None => {
-                let mut lane = Lane::new(key);
-                lane.push(pending);
-                self.lanes.push_back(lane);
-            }
+        if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.key == key) {
+            return lane.push(pending);
         }
+        let mut lane = Lane::new(key);
+        lane.push(pending);
+        self.lanes.push_back(lane);
     }
 
     /// Up to `max` proofs of one epoch that `may_go`; epochs take turns.

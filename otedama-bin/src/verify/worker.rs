@@ -103,25 +103,22 @@ fn hasher<'a>(
     key: EpochKey,
     hashers: &'a mut Vec<(EpochKey, Box<dyn Hasher>)>,
 ) -> Option<&'a mut dyn Hasher> {
-    let at = match hashers.iter().position(|(k, _)| *k == key) {
-        Some(at) => at,
-        None => {
-            let EpochState::Ready(prepared) = shared.epochs.get(key) else {
-                return None;
-            };
-            let hasher = match prepared.hasher() {
-                Ok(hasher) => hasher,
-                Err(why) => {
-                    error!(%why, "shares can't be verified");
-                    return None;
-                }
-            };
-            if hashers.len() == HASHERS {
-                hashers.remove(0);
-            }
-            hashers.push((key, hasher));
-            hashers.len() - 1
+    let known = hashers.iter().position(|(k, _)| *k == key);
+    let at = if let Some(at) = known {
+        at
+    } else {
+        let EpochState::Ready(prepared) = shared.epochs.get(key) else {
+            return None;
+        };
+        let hasher = prepared
+            .hasher()
+            .map_err(|why| error!(%why, "shares can't be verified"))
+            .ok()?;
+        if hashers.len() == HASHERS {
+            hashers.remove(0);
         }
+        hashers.push((key, hasher));
+        hashers.len() - 1
     };
     Some(&mut *hashers[at].1)
 }

@@ -13,7 +13,7 @@ const RULES: BitcoinRules = BitcoinRules {
     addresses: AddressRules {
         p2pkh_version: 0,
         p2sh_versions: &[5],
-        bech32_hrp: "bc",
+        bech32_hrp: Some("bc"),
         mweb_hrp: None,
     },
     header: HeaderRule::Plain,
@@ -34,7 +34,7 @@ const TESTNET_RULES: BitcoinRules = BitcoinRules {
     addresses: AddressRules {
         p2pkh_version: 111,
         p2sh_versions: &[196],
-        bech32_hrp: "tb",
+        bech32_hrp: Some("tb"),
         mweb_hrp: None,
     },
     retarget: RetargetRule::EveryOrLate { blocks: 2016 },
@@ -44,7 +44,7 @@ const TESTNET_RULES: BitcoinRules = BitcoinRules {
 /// What holds in regression test mode.
 pub(super) const REGTEST_RULES: BitcoinRules = BitcoinRules {
     addresses: AddressRules {
-        bech32_hrp: "bcrt",
+        bech32_hrp: Some("bcrt"),
         ..TESTNET_RULES.addresses
     },
     subsidy: SubsidyRule {

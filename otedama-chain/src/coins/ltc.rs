@@ -14,7 +14,7 @@ const RULES: BitcoinRules = BitcoinRules {
         p2pkh_version: 48,
         // 'M', and the '3' that Litecoin once shared with Bitcoin.
         p2sh_versions: &[50, 5],
-        bech32_hrp: "ltc",
+        bech32_hrp: Some("ltc"),
         mweb_hrp: Some("ltcmweb"),
     },
     header: HeaderRule::Plain,
@@ -36,7 +36,7 @@ const TESTNET_RULES: BitcoinRules = BitcoinRules {
         p2pkh_version: 111,
         // 'Q', and the '2' that Litecoin once shared with Bitcoin.
         p2sh_versions: &[58, 196],
-        bech32_hrp: "tltc",
+        bech32_hrp: Some("tltc"),
         mweb_hrp: Some("tmweb"),
     },
     retarget: RetargetRule::EveryOrLate { blocks: 2016 },
@@ -45,7 +45,7 @@ const TESTNET_RULES: BitcoinRules = BitcoinRules {
 
 const REGTEST_RULES: BitcoinRules = BitcoinRules {
     addresses: AddressRules {
-        bech32_hrp: "rltc",
+        bech32_hrp: Some("rltc"),
         ..TESTNET_RULES.addresses
     },
     subsidy: SubsidyRule {

@@ -2,18 +2,26 @@
 
 pub mod btc;
 pub mod dev;
+pub mod etc;
 pub mod ltc;
+pub mod rvn;
 pub mod xmr;
 
 use crate::{ChainSpec, Network};
 
-static ALL: [&ChainSpec; 10] = [
+static ALL: [&ChainSpec; 16] = [
     &btc::MAINNET,
     &btc::TESTNET,
     &btc::REGTEST,
     &ltc::MAINNET,
     &ltc::TESTNET,
     &ltc::REGTEST,
+    &etc::MAINNET,
+    &etc::TESTNET,
+    &etc::REGTEST,
+    &rvn::MAINNET,
+    &rvn::TESTNET,
+    &rvn::REGTEST,
     &xmr::MAINNET,
     &xmr::TESTNET,
     &xmr::REGTEST,

@@ -18,7 +18,7 @@ use crate::{AddressError, ChainSpec, Job, JobError, PayoutPlan, Template, Templa
 pub const EXTRANONCE_LEN: usize = 12;
 
 /// The bytes over which a proof of work is computed. Bitcoin: the 80-byte header, nonce included; `CryptoNote`: the
-/// hashing blob, nonce included.
+/// hashing blob, nonce included; `KawPow` and Ethereum: the header's hash, 32 bytes, to which the nonce comes.
 pub type PowBlob = SmallVec<[u8; 80]>;
 
 /// What a miner changed in a job.
@@ -68,10 +68,11 @@ pub enum SubmitError {
 /// A whole block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
-    /// As the node's submission call takes it, before hex.
+    /// As the node's submission call takes it, before hex. Ethereum: an encoded [`Solution`](ethereum::Solution).
     pub bytes: Vec<u8>,
-    /// The block's id. Bitcoin family: double SHA-256 of the header, whatever the proof of work; `CryptoNote`: in the
-    /// order in which it is displayed.
+    /// The block's id. Bitcoin family: double SHA-256 of the header, whatever the proof of work; with `KawPow` the
+    /// proof itself; elsewhere in the order in which it is displayed. Ethereum: the seal hash where the node doesn't
+    /// show its header.
     pub hash: Hash256,
 }
 
@@ -92,8 +93,9 @@ pub struct TipHeader {
 pub trait Family: Send + Sync + 'static {
     /// Reads what a node answered to the request for a template.
     ///
-    /// `json` is the object in the reply's `result`: of `getblocktemplate` (BIP 22, 23, 9, 145), or of
-    /// `get_block_template` with [`cryptonote::RESERVE_LEN`] bytes reserved.
+    /// `json` is the object in the reply's `result`: of `getblocktemplate` (BIP 22, 23, 9, 145), of
+    /// `get_block_template` with [`cryptonote::RESERVE_LEN`] bytes reserved, or of `eth_getWork`, for which the header
+    /// that a node posts with `--miner.notify.full` does as well.
     ///
     /// # Errors
     /// When it is malformed, contradicts itself or demands rules that this crate doesn't follow.
@@ -142,5 +144,6 @@ pub fn family(spec: &ChainSpec) -> Arc<dyn Family> {
     match spec.family {
         FamilyRules::Bitcoin(_) => Arc::new(bitcoin::Bitcoin),
         FamilyRules::CryptoNote(_) => Arc::new(cryptonote::CryptoNote),
+        FamilyRules::Ethereum(_) => Arc::new(ethereum::Ethereum),
     }
 }

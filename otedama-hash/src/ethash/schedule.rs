@@ -36,6 +36,11 @@ impl Schedule {
         doubled_from: Some(2_520_000),
     };
 
+    /// Number of the epoch of the block at `height`. `None` beyond the heights that are supported.
+    pub fn epoch_number(self, height: u64) -> Option<u32> {
+        self.at_height(height).map(|epoch| epoch.number)
+    }
+
     /// The epoch of a block. `None` beyond the heights that are supported.
     pub(crate) fn at_height(self, height: u64) -> Option<Epoch> {
         let step = u32::try_from(height / SEED_BLOCKS).ok()?;

@@ -10,7 +10,7 @@ use crate::ban::Fault;
 use crate::io::Output;
 use crate::jobs::Work;
 use crate::pool::Pool;
-use crate::share::submit::{Refused, Submitted};
+use crate::share::submit::Submitted;
 
 impl Pool {
     pub(super) fn bitcoin_line(&mut self, now: Now, slot: usize, line: &[u8]) {
@@ -33,7 +33,7 @@ impl Pool {
                     ntime: Some(submit.ntime),
                     nonce: submit.nonce.into(),
                     version_bits: submit.version_bits,
-                    claim: None,
+                    ..Submitted::default()
                 };
                 self.submit(now, slot, id, &share);
             }
@@ -63,13 +63,7 @@ impl Pool {
     }
 
     fn subscribe(&mut self, now: Now, slot: usize, id: Id<'_>, agent: Option<&str>, resume: Option<&str>) {
-        if self.sessions[slot].extranonce1.is_none() && !self.give_extranonce(now, slot, agent, resume) {
-            self.reply_error(
-                slot,
-                id,
-                ErrorCode::Other,
-                "the pool is starting, try again in a second",
-            );
+        if !self.subscribe_once(now, slot, id, agent, resume) {
             return;
         }
         let session = &self.sessions[slot];
@@ -83,7 +77,7 @@ impl Pool {
         self.start_mining(now, slot);
     }
 
-    fn login(&mut self, now: Now, slot: usize, id: Id<'_>, user: &str, password: &str) {
+    pub(super) fn login(&mut self, now: Now, slot: usize, id: Id<'_>, user: &str, password: &str) {
         match self.authorize(slot, user, password) {
             Ok(()) => {
                 self.reply_true(slot, id);
@@ -146,18 +140,6 @@ impl Pool {
         }
         let bytes = job.work.line(job.clean, || notify_line(job.work, job.clean));
         self.out.push_back(Output::Send { conn, bytes });
-    }
-
-    pub(super) fn bitcoin_refused(&mut self, slot: usize, id: Id<'_>, why: Refused) {
-        let code = match why {
-            Refused::NotSubscribed => ErrorCode::NotSubscribed,
-            Refused::Unauthorized => ErrorCode::Unauthorized,
-            Refused::UnknownJob => ErrorCode::Stale,
-            Refused::Duplicate => ErrorCode::Duplicate,
-            Refused::LowDifficulty => ErrorCode::LowDifficulty,
-            _ => ErrorCode::Other,
-        };
-        self.reply_error(slot, id, code, why.message());
     }
 }
 

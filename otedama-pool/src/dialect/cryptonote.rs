@@ -1,7 +1,5 @@
 //! Sessions of Monero's miners.
 
-use std::borrow::Cow;
-
 use otedama_chain::Submission;
 use otedama_chain::spec::FamilyRules;
 use otedama_hash::{Difficulty, Hash256, Now, Target};
@@ -9,9 +7,8 @@ use otedama_stratum::v1::Id;
 use otedama_stratum::v1::dialect::cryptonote::{
     Call, Job, Login, Refusal, Submit, WireTarget, parse_request, reply,
 };
-use otedama_stratum::v1::user;
 
-use super::Announcement;
+use super::{Announcement, with_worker};
 use crate::ban::Fault;
 use crate::io::Claim;
 use crate::pool::Pool;
@@ -61,17 +58,10 @@ impl Pool {
             let why = format!("this pool mines {mined}, which is not among the miner's algorithms");
             return self.cryptonote_error(slot, id, &why);
         }
-        if self.sessions[slot].extranonce1.is_none()
-            && !self.give_extranonce(now, slot, login.agent.as_deref(), None)
-        {
-            return self.cryptonote_error(slot, id, "the pool is starting, try again in a second");
+        if !self.subscribe_once(now, slot, id, login.agent.as_deref(), None) {
+            return;
         }
-        let name: Cow<'_, str> = match &login.rig {
-            Some(rig) if user::split(&login.user).1.is_empty() => {
-                format!("{}.{rig}", login.user.trim_end_matches('.')).into()
-            }
-            _ => login.user.as_ref().into(),
-        };
+        let name = with_worker(&login.user, login.rig.as_deref());
         if let Err(why) = self.authorize(slot, &name, &login.password) {
             self.stats.unauthorized += 1;
             self.cryptonote_error(slot, id, &why);
@@ -93,13 +83,10 @@ impl Pool {
         }
         let nonce = u32::from_le_bytes(submit.nonce);
         let share = Submitted {
-            worker: None,
             job: u32::from_str_radix(&submit.job_id, 16).ok(),
-            extranonce2: None,
-            ntime: None,
             nonce: nonce.into(),
-            version_bits: None,
             claim: Some(Claim::Hash(Hash256::from_le_bytes(submit.result))),
+            ..Submitted::default()
         };
         self.submit(now, slot, id, &share);
     }

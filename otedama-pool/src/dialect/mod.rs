@@ -1,20 +1,25 @@
 //! The pool's rules in the words of each kind of miner.
 
-pub(crate) mod bitcoin;
+mod bitcoin;
 mod cryptonote;
+mod ethereum;
+mod kawpow;
+
+use std::borrow::Cow;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use otedama_chain::spec::Dialect;
 use otedama_hash::{Difficulty, Now, Target};
 use otedama_stratum::firmware;
-use otedama_stratum::v1::Id;
+use otedama_stratum::v1::{Id, user};
 use rand_core::Rng;
-use std::sync::Arc;
 
 use crate::ban::Fault;
 use crate::io::{CloseReason, Output};
 use crate::jobs::Work;
 use crate::pool::Pool;
+use crate::session::Session;
 use crate::share::submit::Refused;
 
 /// Longest user agent that is kept, in characters.
@@ -24,6 +29,7 @@ const MAX_AGENT: usize = 64;
 pub(crate) struct Announcement<'a> {
     pub(crate) work: &'a Work,
     pub(crate) difficulty: Difficulty,
+    pub(crate) target: Target,
     /// The difficulty is another one than that of the job before.
     pub(crate) is_new_difficulty: bool,
     /// Work on older jobs is void.
@@ -35,25 +41,38 @@ impl Pool {
     pub(crate) fn line(&mut self, now: Now, slot: usize, line: &[u8]) {
         match self.spec.dialect {
             Dialect::CryptoNote => self.cryptonote_line(now, slot, line),
+            Dialect::KawPow => self.kawpow_line(now, slot, line),
+            Dialect::Ethereum => self.ethereum_line(now, slot, line),
             _ => self.bitcoin_line(now, slot, line),
         }
     }
 
     /// A difficulty as miners can be told it, and what their shares are then checked against.
     pub(crate) fn on_the_wire(&self, slot: usize, wanted: Difficulty) -> (Difficulty, Target) {
-        match self.spec.dialect {
-            Dialect::CryptoNote => cryptonote::rounded(wanted),
-            _ => {
-                let fitting = self.sessions[slot].firmware.fit_difficulty(wanted);
-                (fitting, fitting.to_target(self.spec.algorithm.diff1()))
-            }
+        let algorithm = self.spec.algorithm;
+        let fitting = self.sessions[slot].firmware.fit_difficulty_for(algorithm, wanted);
+        if self.spec.dialect == Dialect::CryptoNote {
+            return cryptonote::rounded(fitting);
         }
+        (fitting, fitting.to_target(algorithm.diff1()))
+    }
+
+    /// Bytes of the nonce that the pool fixes for a session.
+    pub(crate) fn prefix_len(&self, session: &Session) -> usize {
+        let len = match self.spec.dialect {
+            Dialect::KawPow => kawpow::PREFIX_LEN,
+            Dialect::Ethereum => ethereum::prefix_len(session.protocol),
+            _ => 0,
+        };
+        len.min(session.firmware.nonce_prefix_max.into())
     }
 
     /// Sends a job.
     pub(crate) fn announce(&mut self, slot: usize, job: &Announcement<'_>) {
         match self.spec.dialect {
             Dialect::CryptoNote => self.cryptonote_announce(slot, job),
+            Dialect::KawPow => self.kawpow_announce(slot, job),
+            Dialect::Ethereum => self.ethereum_announce(slot, job),
             _ => self.bitcoin_announce(slot, job),
         }
     }
@@ -62,6 +81,7 @@ impl Pool {
     pub(crate) fn reply_accepted(&mut self, slot: usize, id: Id<'_>) {
         match self.spec.dialect {
             Dialect::CryptoNote => self.cryptonote_accepted(slot, id),
+            Dialect::Ethereum => self.ethereum_true(slot, id),
             _ => self.reply_true(slot, id),
         }
     }
@@ -70,16 +90,35 @@ impl Pool {
     pub(crate) fn reply_refused(&mut self, slot: usize, id: Id<'_>, why: Refused) {
         match self.spec.dialect {
             Dialect::CryptoNote => self.cryptonote_refused(slot, id, why),
-            _ => self.bitcoin_refused(slot, id, why),
+            Dialect::Ethereum => self.ethereum_error(slot, id, why.code(), why.message()),
+            _ => self.reply_error(slot, id, why.code(), why.message()),
         }
     }
 
     /// A text for whoever owns the miner, in one line; `None` where miners have no such message.
     pub(crate) fn message_line(&self, text: &str) -> Option<Bytes> {
         match self.spec.dialect {
-            Dialect::CryptoNote => None,
-            _ => Some(bitcoin::message(text)),
+            Dialect::Bitcoin | Dialect::KawPow => Some(bitcoin::message(text)),
+            _ => None,
         }
+    }
+
+    /// Gives a session its part of the search space, if it has none yet. `false` if that failed, which the miner has
+    /// been told then.
+    fn subscribe_once(
+        &mut self,
+        now: Now,
+        slot: usize,
+        id: Id<'_>,
+        agent: Option<&str>,
+        resume: Option<&str>,
+    ) -> bool {
+        let done =
+            self.sessions[slot].extranonce1.is_some() || self.give_extranonce(now, slot, agent, resume);
+        if !done {
+            self.reply_refused(slot, id, Refused::Starting);
+        }
+        done
     }
 
     /// Gives a session its part of the search space: that of the session to be resumed, or a new one. `false` while
@@ -142,5 +181,15 @@ fn shorten(text: &str, max: usize) -> &str {
     match text.char_indices().nth(max) {
         Some((end, _)) => &text[..end],
         None => text,
+    }
+}
+
+/// The user with the worker that stands beside it, if it names none itself.
+fn with_worker<'a>(user: &'a str, worker: Option<&str>) -> Cow<'a, str> {
+    match worker {
+        Some(worker) if !worker.is_empty() && user::split(user).1.is_empty() => {
+            format!("{}.{worker}", user.trim_end_matches('.')).into()
+        }
+        _ => user.into(),
     }
 }

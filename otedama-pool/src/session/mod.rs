@@ -11,6 +11,7 @@ use otedama_hash::{Difficulty, Monotonic, Target, Work as Hashes};
 use otedama_stratum::firmware::{self, Firmware};
 use otedama_stratum::line::LineReader;
 use otedama_stratum::v1::Id;
+use otedama_stratum::v1::dialect::ethereum::Protocol;
 use smallvec::SmallVec;
 
 use crate::config::PoolConfig;
@@ -50,8 +51,12 @@ pub(crate) struct Session {
     /// Set by `mining.subscribe`.
     pub(crate) extranonce1: Option<u32>,
     pub(crate) session_id: u64,
-    /// A login whose answer waits for the first job.
+    /// A request whose answer is a job.
     pub(crate) login: Option<RequestId>,
+    /// Which of Ethash's protocols it speaks, once its first message has come.
+    pub(crate) protocol: Option<Protocol>,
+    /// The epoch's seed that it was last told.
+    pub(crate) seed: Option<[u8; 32]>,
     pub(crate) workers: SmallVec<[Worker; 1]>,
     pub(crate) version_mask: u32,
     /// The difficulty wanted from the next job on.
@@ -93,6 +98,8 @@ impl Session {
             extranonce1: None,
             session_id: 0,
             login: None,
+            protocol: None,
+            seed: None,
             workers: SmallVec::new(),
             version_mask: 0,
             difficulty: config.vardiff.start,
@@ -138,6 +145,12 @@ impl Session {
         let mut bytes = [0; EXTRANONCE_LEN];
         bytes[..4].copy_from_slice(&self.extranonce1.unwrap_or(0).to_be_bytes());
         bytes
+    }
+
+    /// The first `len` bytes, at most four, of every nonce of this session.
+    pub(crate) fn nonce_prefix(&self, len: usize) -> SmallVec<[u8; 4]> {
+        let number = self.extranonce1.unwrap_or(0).to_be_bytes();
+        SmallVec::from_slice(&number[number.len() - len.min(number.len())..])
     }
 
     /// The session's name for the miner.

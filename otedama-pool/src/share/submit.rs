@@ -17,11 +17,14 @@ use crate::session::request_id;
 const MAX_FUTURE_S: u64 = 7200;
 
 /// A share as a miner says it, whatever it speaks.
+#[derive(Default)]
 pub(crate) struct Submitted<'a> {
     /// Under which name; without one, the session's first.
     pub(crate) worker: Option<&'a str>,
     /// The job's number, if it was one.
     pub(crate) job: Option<u32>,
+    /// What was hashed, where the miner says it.
+    pub(crate) header: Option<[u8; 32]>,
     /// The miner's part of the extranonce, where it has one.
     pub(crate) extranonce2: Option<&'a [u8]>,
     /// Where miners choose it.
@@ -35,6 +38,7 @@ pub(crate) struct Submitted<'a> {
 /// Why a share was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
+    Starting,
     NotSubscribed,
     Unauthorized,
     Stopping,
@@ -54,6 +58,7 @@ impl Refused {
     /// For the miner, in words.
     pub(crate) const fn message(self) -> &'static str {
         match self {
+            Self::Starting => "the pool is starting, try again in a second",
             Self::NotSubscribed => "not subscribed",
             Self::Unauthorized => "unauthorized worker",
             Self::Stopping => "the pool is stopping",
@@ -72,7 +77,7 @@ impl Refused {
 
     const fn fault(self) -> Option<Fault> {
         match self {
-            Self::Stopping | Self::UnknownJob | Self::NotVerified | Self::NotStored => None,
+            Self::Starting | Self::Stopping | Self::UnknownJob | Self::NotVerified | Self::NotStored => None,
             Self::NotSubscribed | Self::Unauthorized => Some(Fault::Unauthorized),
             Self::Extranonce2 | Self::Nonce | Self::Time | Self::Version => Some(Fault::InvalidShare),
             Self::Duplicate => Some(Fault::Duplicate),
@@ -103,6 +108,9 @@ impl Pool {
             Err(SubmitError::NonceRange(_)) => return self.refuse(now, slot, id, Refused::Nonce),
             Err(_) => return self.refuse(now, slot, id, Refused::Extranonce2),
         };
+        if submitted.header.is_some_and(|header| header != blob[..]) {
+            return self.refuse(now, slot, id, Refused::UnknownJob);
+        }
         let template = job.template();
         let request = VerifyRequest {
             ticket: self.pending.next_ticket(),
@@ -140,6 +148,7 @@ impl Pool {
         let Lookup::Live(index) = self.jobs.find(now.mono, number) else {
             return Err(Refused::UnknownJob);
         };
+        let prefix = session.nonce_prefix(self.prefix_len(session));
         let set = self.jobs.set(index);
         let max_shares = self.config.max_shares_per_job;
         if set.seen.len() >= max_shares {
@@ -161,6 +170,10 @@ impl Pool {
             }
             let start = extranonce.len() - part2.len();
             extranonce[start..].copy_from_slice(part2);
+        }
+
+        if submitted.nonce.to_be_bytes()[..prefix.len()] != prefix[..] {
+            return Err(Refused::Nonce);
         }
 
         let time = job.time_s();
@@ -235,7 +248,7 @@ impl Pool {
             | Refused::Version
             | Refused::WrongProof => &mut self.stats.invalid,
             Refused::NotVerified | Refused::NotStored => &mut self.stats.not_stored,
-            Refused::Stopping => return,
+            Refused::Starting | Refused::Stopping => return,
         };
         *counter += 1;
     }

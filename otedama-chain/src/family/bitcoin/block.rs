@@ -5,17 +5,29 @@ use otedama_hash::{Hash256, PowHash};
 use sha2::{Digest, Sha256};
 
 use super::encode::push_compact_size;
-use super::merkle;
-use crate::{Block, EXTRANONCE_LEN, HeaderParts, Job, Submission, SubmitError};
+use super::{kawpow, merkle};
+use crate::spec::HeaderRule;
+use crate::{Block, EXTRANONCE_LEN, HeaderParts, Job, PowBlob, Submission, SubmitError};
 
 /// Length of a block header.
 const HEADER_LEN: usize = 80;
 /// Of a transaction's version, which comes first, and of its lock time, which comes last.
 const VERSION_LEN: usize = 4;
 
-/// The 80-byte header of `submission`.
-pub(super) fn header(job: &Job, submission: &Submission<'_>) -> Result<[u8; HEADER_LEN], SubmitError> {
-    let nonce = check(job, submission)?;
+/// What decides over `submission`: the header, or where the proof of work is `KawPow` its hash.
+pub(super) fn pow_input(job: &Job, submission: &Submission<'_>) -> Result<PowBlob, SubmitError> {
+    let first = header(job, submission)?;
+    Ok(
+        match job.template().bitcoin().ok_or(SubmitError::Family)?.header {
+            HeaderRule::Plain => PowBlob::from(first),
+            HeaderRule::KawPow => PowBlob::from_slice(&kawpow::header_hash(&first)),
+        },
+    )
+}
+
+/// The first 80 bytes of the header of `submission`.
+fn header(job: &Job, submission: &Submission<'_>) -> Result<[u8; HEADER_LEN], SubmitError> {
+    let last = check(job, submission)?;
     let parts = job.header_parts().ok_or(SubmitError::Family)?;
     let merkle_root = merkle_root(&parts, submission.extranonce);
 
@@ -25,7 +37,7 @@ pub(super) fn header(job: &Job, submission: &Submission<'_>) -> Result<[u8; HEAD
     header[36..68].copy_from_slice(merkle_root.as_le_bytes());
     header[68..72].copy_from_slice(&submission.ntime.to_le_bytes());
     header[72..76].copy_from_slice(&parts.bits.to_le_bytes());
-    header[76..].copy_from_slice(&nonce.to_le_bytes());
+    header[76..].copy_from_slice(&last.to_le_bytes());
     Ok(header)
 }
 
@@ -38,6 +50,7 @@ fn merkle_root(parts: &HeaderParts<'_>, extranonce: &[u8]) -> Hash256 {
     merkle::root(coinbase_id, parts.merkle_branch)
 }
 
+/// What stands at the end of the first 80 bytes: the nonce, or the height.
 fn check(job: &Job, submission: &Submission<'_>) -> Result<u32, SubmitError> {
     if submission.extranonce.len() != EXTRANONCE_LEN {
         return Err(SubmitError::ExtranonceLength(submission.extranonce.len()));
@@ -49,27 +62,34 @@ fn check(job: &Job, submission: &Submission<'_>) -> Result<u32, SubmitError> {
             min_time_s: template.min_time_s,
         });
     }
-    let required = template
-        .bitcoin()
-        .ok_or(SubmitError::Family)?
-        .required_version_bits;
+    let body = template.bitcoin().ok_or(SubmitError::Family)?;
+    let required = body.required_version_bits;
     if submission.version & required != required {
         return Err(SubmitError::VersionBits {
             version: submission.version,
             required,
         });
     }
-    u32::try_from(submission.nonce).map_err(|_| SubmitError::NonceRange(submission.nonce))
+    match body.header {
+        HeaderRule::Plain => {
+            u32::try_from(submission.nonce).map_err(|_| SubmitError::NonceRange(submission.nonce))
+        }
+        // Templates are not higher than 31 bits.
+        HeaderRule::KawPow => Ok(template.height as u32),
+    }
 }
 
 /// The block: header, transactions with witness data, and the extension block if there is one.
-pub(super) fn assemble(job: &Job, submission: &Submission<'_>, _pow: &PowHash) -> Result<Block, SubmitError> {
+pub(super) fn assemble(job: &Job, submission: &Submission<'_>, pow: &PowHash) -> Result<Block, SubmitError> {
     let header = header(job, submission)?;
     let parts = job.header_parts().ok_or(SubmitError::Family)?;
     let body = job.template().bitcoin().ok_or(SubmitError::Family)?;
     let mweb_len = body.mweb.as_ref().map_or(0, Vec::len);
     let mut bytes = Vec::with_capacity(256 + job.coinbase_len() + body.transactions.len() + mweb_len);
     bytes.extend_from_slice(&header);
+    if body.header == HeaderRule::KawPow {
+        bytes.extend(kawpow::proof(submission.nonce, pow.mix.unwrap_or_default()));
+    }
     push_compact_size(&mut bytes, body.transaction_count + 1);
     push_coinbase(
         &mut bytes,
@@ -85,7 +105,10 @@ pub(super) fn assemble(job: &Job, submission: &Submission<'_>, _pow: &PowHash) -
     }
     Ok(Block {
         bytes,
-        hash: sha256d(&header),
+        hash: match body.header {
+            HeaderRule::Plain => sha256d(&header),
+            HeaderRule::KawPow => pow.hash,
+        },
     })
 }
 

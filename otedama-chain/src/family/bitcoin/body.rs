@@ -4,11 +4,12 @@ use core::fmt;
 
 use otedama_hash::Hash256;
 
-use crate::spec::BitcoinRules;
+use crate::spec::{BitcoinRules, HeaderRule};
 
 /// What jobs and blocks need beside the public fields.
 #[derive(Clone)]
 pub(crate) struct Body {
+    pub(super) header: HeaderRule,
     pub(crate) version: u32,
     /// Version bits that have to stay set (`vbrequired`).
     pub(super) required_version_bits: u32,
@@ -33,6 +34,7 @@ impl Body {
     /// Of a block without transactions that follows soon after `prev`.
     pub(super) fn empty(rules: &BitcoinRules, prev: &Self, bits: u32) -> Self {
         Self {
+            header: rules.header,
             version: prev.version,
             required_version_bits: prev.required_version_bits,
             bits,

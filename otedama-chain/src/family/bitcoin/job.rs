@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::encode::compact_size_len;
 use super::{Body, Halves, coinbase};
 use crate::job::JobBody;
+use crate::spec::HeaderRule;
 use crate::{Job, JobError, PayoutPlan, Template};
 
 /// Weight of a byte that isn't witness data (BIP 141).
@@ -12,6 +13,8 @@ const WITNESS_SCALE: u64 = 4;
 /// Weight of the coinbase's witness: marker, flag, one item of 32 bytes.
 const COINBASE_WITNESS_WEIGHT: u64 = 36;
 const HEADER_LEN: u64 = 80;
+/// Nonce and mix of a `KawPow` header.
+const PROOF_LEN: u64 = 40;
 
 pub(super) fn build(template: Arc<Template>, plan: Arc<PayoutPlan>, tag: &[u8]) -> Result<Job, JobError> {
     let body = template.bitcoin().ok_or(JobError::Family)?;
@@ -43,7 +46,11 @@ fn own_weight(body: &Body, halves: &Halves) -> u64 {
     } else {
         0
     };
-    WITNESS_SCALE * (HEADER_LEN + count_len + halves.coinbase_len() as u64) + witness
+    let header_len = match body.header {
+        HeaderRule::Plain => HEADER_LEN,
+        HeaderRule::KawPow => HEADER_LEN + PROOF_LEN,
+    };
+    WITNESS_SCALE * (header_len + count_len + halves.coinbase_len() as u64) + witness
 }
 
 /// Signature operations of an output script by the rules from before P2SH, which hold for a

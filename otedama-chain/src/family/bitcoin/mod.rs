@@ -5,6 +5,7 @@ mod body;
 mod coinbase;
 pub(crate) mod encode;
 mod job;
+mod kawpow;
 pub(crate) mod merkle;
 mod parse;
 mod preview;
@@ -47,7 +48,7 @@ impl Family for Bitcoin {
     }
 
     fn pow_input(&self, job: &Job, submission: &Submission<'_>) -> Result<PowBlob, SubmitError> {
-        block::header(job, submission).map(PowBlob::from)
+        block::pow_input(job, submission)
     }
 
     fn assemble(&self, job: &Job, submission: &Submission<'_>, pow: &PowHash) -> Result<Block, SubmitError> {

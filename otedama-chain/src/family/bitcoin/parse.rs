@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use otedama_hash::{EpochInput, Hash256, Target};
+use otedama_hash::{Hash256, Target};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::kawpow::epoch;
 use super::{Body, COMMITMENT_PREFIX, coinbase, merkle};
 use crate::spec::{BitcoinRules, SegwitRule};
 use crate::template::{self, TemplateField};
@@ -100,10 +101,7 @@ pub(super) fn parse(rules: &BitcoinRules, json: &[u8]) -> Result<Template, Templ
         min_time_s,
         long_poll_id,
         is_preview: false,
-        epoch: EpochInput {
-            height: gbt.height,
-            seed: None,
-        },
+        epoch: epoch(rules, gbt.height),
         next_epoch: None,
         body: template::Body::Bitcoin(body(rules, &gbt, bits, transactions)?),
     })
@@ -129,6 +127,7 @@ fn body(
         .zip(transactions.sigops)
         .map(|(limit, used)| limit.saturating_sub(used));
     Ok(Body {
+        header: rules.header,
         version,
         required_version_bits: required,
         bits,

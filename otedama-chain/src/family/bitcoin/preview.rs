@@ -1,8 +1,9 @@
 //! An empty block ahead of the full template.
 
-use otedama_hash::{EpochInput, Target};
+use otedama_hash::Target;
 
 use super::Body;
+use super::kawpow::epoch;
 use crate::spec::{BitcoinRules, RetargetRule};
 use crate::{Template, TipHeader, template};
 
@@ -38,7 +39,7 @@ pub(super) fn preview(rules: &BitcoinRules, prev: &Template, tip: &TipHeader) ->
         min_time_s,
         long_poll_id: None,
         is_preview: true,
-        epoch: EpochInput { height, seed: None },
+        epoch: epoch(rules, height),
         next_epoch: None,
         body: template::Body::Bitcoin(Body::empty(rules, before, bits)),
     })

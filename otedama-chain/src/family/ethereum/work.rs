@@ -18,6 +18,42 @@ pub struct Seal {
     pub mix: [u8; 32],
 }
 
+/// A seal and what it seals: what a node takes as a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Solution {
+    /// The hash of the header without its seal.
+    pub seal_hash: [u8; 32],
+    /// The proof of work.
+    pub seal: Seal,
+}
+
+/// Length of an encoded [`Solution`].
+const SOLUTION_LEN: usize = 8 + 32 + 32;
+
+impl Solution {
+    /// Nonce (big-endian), seal hash and mix, one after the other.
+    pub fn to_bytes(&self) -> [u8; SOLUTION_LEN] {
+        let mut bytes = [0; SOLUTION_LEN];
+        bytes[..8].copy_from_slice(&self.seal.nonce.to_be_bytes());
+        bytes[8..40].copy_from_slice(&self.seal_hash);
+        bytes[40..].copy_from_slice(&self.seal.mix);
+        bytes
+    }
+
+    /// Reads what [`to_bytes`](Self::to_bytes) wrote; `None` if the length is another one.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (nonce, rest) = bytes.split_first_chunk()?;
+        let (seal_hash, rest) = rest.split_first_chunk()?;
+        Some(Self {
+            seal_hash: *seal_hash,
+            seal: Seal {
+                nonce: u64::from_be_bytes(*nonce),
+                mix: rest.try_into().ok()?,
+            },
+        })
+    }
+}
+
 /// What a node wants mined (`eth_getWork`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Work {
@@ -145,6 +181,22 @@ fn seed(schedule: Schedule, height: u64) -> Option<[u8; 32]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_solution_is_read_as_it_was_written() {
+        let solution = Solution {
+            seal_hash: [7; 32],
+            seal: Seal {
+                nonce: 0x0102_0304_0506_0708,
+                mix: [9; 32],
+            },
+        };
+        let bytes = solution.to_bytes();
+        assert_eq!(bytes[..8], [1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(Solution::from_bytes(&bytes), Some(solution));
+        assert_eq!(Solution::from_bytes(&bytes[1..]), None);
+        assert_eq!(Solution::from_bytes(&[&bytes[..], &[0]].concat()), None);
+    }
 
     #[test]
     fn targets_of_difficulties() {

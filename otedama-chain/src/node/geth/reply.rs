@@ -1,9 +1,9 @@
 //! What the node answers.
 
-use otedama_hash::ethash::Schedule;
 use serde::Deserialize;
 
-use crate::family::ethereum::{Header, Work, quantity};
+use crate::family::ethereum::{Header, quantity};
+use crate::node::SubmitOutcome;
 use crate::node::rpc::{self, KnownError, ReplyError};
 
 const NO_CALL: KnownError = KnownError::new(
@@ -23,19 +23,6 @@ const KNOWN_OF_WORK: [KnownError; 2] = [
     ),
 ];
 
-/// What became of a submitted seal.
-///
-/// The node doesn't say why it refuses one: the proof of work is wrong, the work is more than seven blocks old, or
-/// the node doesn't know it, as after a restart. An accepted block may still lose to another at its height: whether
-/// it is in the chain shows by its [seal hash](Header::seal_hash) there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SubmitOutcome {
-    /// The block is valid and sent to the network.
-    Accepted,
-    /// The block is lost.
-    Rejected,
-}
-
 /// Whether a node has what its peers have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Syncing {
@@ -50,16 +37,19 @@ pub enum Syncing {
     },
 }
 
-/// Reads the reply to `eth_getWork` on a chain with this schedule of epochs.
+/// The array that [`Work::parse`](crate::family::ethereum::Work::parse) reads, from the reply to `eth_getWork`.
 ///
 /// # Errors
-/// When the node reports an error, as while it doesn't mine, or the work can't be mined on.
-pub fn work(status: u16, body: &[u8], schedule: Schedule) -> Result<Work, ReplyError> {
-    let json = rpc::raw_result(&KNOWN_OF_WORK, status, body)?;
-    Work::parse(json.as_bytes(), schedule).map_err(|error| ReplyError::malformed(status, &error.to_string()))
+/// When the node reports an error, as while it doesn't mine.
+pub fn work(status: u16, body: &[u8]) -> Result<&[u8], ReplyError> {
+    rpc::raw_result(&KNOWN_OF_WORK, status, body).map(str::as_bytes)
 }
 
 /// Reads the reply to `eth_submitWork`.
+///
+/// The node doesn't say why it refuses a seal: the proof of work is wrong, the work is more than seven blocks old, or
+/// the node doesn't know it, as after a restart. An accepted block may still lose to another at its height: whether it
+/// is in the chain shows by its [seal hash](Header::seal_hash) there.
 ///
 /// # Errors
 /// When the node reports an error, which says nothing about the block, or the reply is malformed.
@@ -68,7 +58,7 @@ pub fn submit_outcome(status: u16, body: &[u8]) -> Result<SubmitOutcome, ReplyEr
     Ok(if is_accepted {
         SubmitOutcome::Accepted
     } else {
-        SubmitOutcome::Rejected
+        SubmitOutcome::Rejected("the node refuses the seal".into())
     })
 }
 
@@ -186,7 +176,10 @@ mod tests {
     fn what_becomes_of_a_seal() {
         let read = |result: &str| submit_outcome(200, answer(result).as_bytes());
         assert_eq!(read("true"), Ok(SubmitOutcome::Accepted));
-        assert_eq!(read("false"), Ok(SubmitOutcome::Rejected));
+        assert_eq!(
+            read("false"),
+            Ok(SubmitOutcome::Rejected("the node refuses the seal".into()))
+        );
         for result in ["null", "1", "\"true\"", "[true]"] {
             assert!(read(result).is_err(), "{result}");
         }
@@ -224,12 +217,12 @@ mod tests {
 
     #[test]
     fn errors_carry_a_remedy() {
-        let error = work(200, NO_WORK.as_bytes(), Schedule::CLASSIC).expect_err("an error");
+        let error = work(200, NO_WORK.as_bytes()).expect_err("an error");
         assert!(error.is_transient());
         let text = error.to_string();
         assert!(text.contains("no mining work available yet"), "{text}");
         assert!(text.contains("--mine and --miner.etherbase"), "{text}");
-        let error = work(200, NO_METHOD.as_bytes(), Schedule::CLASSIC).expect_err("an error");
+        let error = work(200, NO_METHOD.as_bytes()).expect_err("an error");
         assert!(!error.is_transient());
         assert!(error.to_string().contains("--http.api"), "{error}");
         // The same number says nothing about mining elsewhere.
@@ -244,7 +237,7 @@ mod tests {
         #[test]
         fn outside_bytes_never_panic(status: u16, body: Vec<u8>, result: String) {
             for body in [body, answer(&result).into_bytes(), answer(&format!("{result:?}")).into_bytes()] {
-                let _ = work(status, &body, Schedule::CLASSIC);
+                let _ = work(status, &body);
                 let _ = submit_outcome(status, &body);
                 let _ = block(status, &body);
                 let _ = block_number(status, &body);

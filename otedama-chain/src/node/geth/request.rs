@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::family::ethereum::{Seal, Work};
+use crate::family::ethereum::Solution;
 use crate::node::rpc;
 
 fn call(method: &str, params: impl Serialize) -> String {
@@ -23,10 +23,10 @@ pub fn get_work() -> String {
     call("eth_getWork", [(); 0])
 }
 
-/// `eth_submitWork`: this seal of this work.
-pub fn submit_work(work: &Work, seal: &Seal) -> String {
-    let nonce = const_hex::encode_prefixed(seal.nonce.to_be_bytes());
-    let [seal_hash, mix] = [work.seal_hash, seal.mix].map(const_hex::encode_prefixed);
+/// `eth_submitWork`.
+pub fn submit_work(solution: &Solution) -> String {
+    let nonce = const_hex::encode_prefixed(solution.seal.nonce.to_be_bytes());
+    let [seal_hash, mix] = [solution.seal_hash, solution.seal.mix].map(const_hex::encode_prefixed);
     call("eth_submitWork", [nonce, seal_hash, mix])
 }
 
@@ -61,9 +61,8 @@ pub fn get_network_id() -> String {
 
 #[cfg(test)]
 mod tests {
-    use otedama_hash::Target;
-
     use super::*;
+    use crate::family::ethereum::Seal;
 
     #[test]
     fn calls_as_the_node_reads_them() {
@@ -71,22 +70,19 @@ mod tests {
             get_work(),
             r#"{"jsonrpc":"2.0","id":"otedama","method":"eth_getWork","params":[]}"#
         );
-        let work = Work {
+        let solution = Solution {
             seal_hash: [0xab; 32],
-            seed_hash: [0; 32],
-            network_target: Target::MAX,
-            height: 0,
-        };
-        let seal = Seal {
-            nonce: 0x0e06_1fa0,
-            mix: [1; 32],
+            seal: Seal {
+                nonce: 0x0e06_1fa0,
+                mix: [1; 32],
+            },
         };
         let params = format!(
             r#""method":"eth_submitWork","params":["0x000000000e061fa0","0x{}","0x{}"]}}"#,
             "ab".repeat(32),
             "01".repeat(32)
         );
-        assert!(submit_work(&work, &seal).ends_with(&params));
+        assert!(submit_work(&solution).ends_with(&params));
         for (at, tag) in [
             (BlockAt::Latest, "latest"),
             (BlockAt::Height(0), "0x0"),
