@@ -1,14 +1,25 @@
 //! Caches and datasets of the epochs around the current one, built in the background.
 
+#[cfg(test)]
+mod tests;
+
 use core::num::NonZeroUsize;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 use otedama_hash::{EpochKey, HashBackend, MemoryPlan, PagePolicy, PrepareError, Prepared, Setup};
 
 use crate::cpu::Threads;
+
+/// How long a build waits in one go for those who still hash with an epoch that is no longer kept.
+const RELEASE_WAIT: Duration = Duration::from_millis(5);
+/// And how often: about a second. What is held then counts as taken.
+const RELEASE_WAITS: u32 = 200;
+/// After so many attempts in vain to build in full, the jobs between two attempts don't double any more.
+const MAX_DOUBLINGS: u32 = 6;
 
 /// How epochs are prepared.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +51,13 @@ pub enum EpochState {
 /// Where memory is short, room is made in this order: the previous epoch goes, then the next one is
 /// built in light mode, and last the current one; an epoch that became current in light mode is built in
 /// full once the one before it is gone.
+///
+/// What failed for lack of memory is tried again when [`advance`](Self::advance) is called next, which a
+/// miner does with every job; full memory for an epoch that has to do in light mode is tried again after
+/// 2, 4, 8 and so on up to 64 such calls.
+///
+/// Memory is free only when nobody hashes with it any more. Whoever hashes keeps the [`Prepared`] as long
+/// as its hasher: then a build waits up to about a second for it to be let go.
 pub struct Epochs {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
@@ -58,18 +76,31 @@ struct State {
     /// The current epoch, and the next where it is known.
     wanted: Vec<EpochKey>,
     ready: Vec<(EpochKey, Arc<dyn Prepared>)>,
+    /// What is no longer kept, but perhaps still hashed with.
+    released: Vec<Weak<dyn Prepared>>,
     failed: Vec<(EpochKey, PrepareError)>,
     /// Epochs for which there is no room in full.
-    light_only: Vec<EpochKey>,
+    light_only: Vec<LightOnly>,
+    /// Calls of [`Epochs::advance`].
+    advances: u64,
     /// What is being built, and how to call it off.
     building: Option<(EpochKey, Arc<AtomicBool>)>,
     closed: bool,
 }
 
+struct LightOnly {
+    key: EpochKey,
+    /// Attempts in full.
+    tries: u32,
+    /// The call of [`Epochs::advance`] from which on there may be another one.
+    due: u64,
+}
+
 struct Task {
     key: EpochKey,
     plan: MemoryPlan,
-    current: bool,
+    /// Whether the next epoch may be dropped to make room.
+    takes_next: bool,
     stop: Arc<AtomicBool>,
 }
 
@@ -79,6 +110,19 @@ impl Epochs {
     /// # Errors
     /// When the system gives no further thread.
     pub fn start(backend: Arc<dyn HashBackend>, options: EpochOptions) -> io::Result<Self> {
+        Self::start_notifying(backend, options, || {})
+    }
+
+    /// As [`start`](Self::start); `notify` is called in that thread whenever an epoch has become ready or
+    /// has failed.
+    ///
+    /// # Errors
+    /// When the system gives no further thread.
+    pub fn start_notifying(
+        backend: Arc<dyn HashBackend>,
+        options: EpochOptions,
+        notify: impl Fn() + Send + 'static,
+    ) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             backend,
             options,
@@ -88,29 +132,31 @@ impl Epochs {
         let builder = Arc::clone(&shared);
         let thread = Builder::new()
             .name("epochs".into())
-            .spawn(move || builder.run())?;
+            .spawn(move || builder.run(&notify))?;
         Ok(Self {
             shared,
             thread: Some(thread),
         })
     }
 
-    /// Names the epoch of the work at hand and, where it is known, the one that follows.
+    /// Names the epoch of the work at hand and, where it is known, the one that follows. With the same two
+    /// as before, it is tried again what failed for lack of memory.
     pub fn advance(&self, current: EpochKey, next: Option<EpochKey>) {
         let mut state = self.shared.lock();
         let wanted: Vec<_> = [Some(current), next.filter(|next| *next != current)]
             .into_iter()
             .flatten()
             .collect();
+        state.advances = state.advances.saturating_add(1);
         if state.wanted == wanted {
+            let for_good = |error: &PrepareError| !matches!(error, PrepareError::OutOfMemory { .. });
+            state.failed.retain(|(_, error)| for_good(error));
+            self.shared.changed.notify_all();
             return;
         }
         let previous = state.wanted.first().copied();
-        let keeps = |key: &EpochKey| {
-            wanted.contains(key)
-                || (self.shared.options.memory == MemoryPlan::Light && Some(*key) == previous)
-        };
-        state.ready.retain(|(key, _)| keeps(key));
+        let light = self.shared.options.memory == MemoryPlan::Light;
+        state.keep(|key| wanted.contains(key) || (light && Some(*key) == previous));
         state.failed.clear();
         state.light_only.clear();
         if let Some((key, stop)) = &state.building
@@ -124,14 +170,14 @@ impl Epochs {
 
     /// What is known of `key` now.
     pub fn get(&self, key: EpochKey) -> EpochState {
-        self.shared.lock().look_up(key)
+        self.shared.look_up(&self.shared.lock(), key)
     }
 
     /// Waits until `key` is ready or has failed, or is no longer asked for.
     pub fn wait(&self, key: EpochKey) -> EpochState {
         let mut state = self.shared.lock();
         loop {
-            let found = state.look_up(key);
+            let found = self.shared.look_up(&state, key);
             if !matches!(found, EpochState::Missing) || !state.wanted.contains(&key) {
                 return found;
             }
@@ -171,16 +217,42 @@ impl State {
         }
     }
 
+    /// Keeps of what is ready only the epochs that `keeps` says.
+    fn keep(&mut self, keeps: impl Fn(&EpochKey) -> bool) {
+        let released = &mut self.released;
+        released.retain(|prepared| prepared.strong_count() > 0);
+        self.ready.retain(|(key, prepared)| {
+            let kept = keeps(key);
+            if !kept {
+                released.push(Arc::downgrade(prepared));
+            }
+            kept
+        });
+    }
+
+    fn light_only(&self, key: &EpochKey) -> Option<&LightOnly> {
+        self.light_only.iter().find(|entry| entry.key == *key)
+    }
+
+    /// Remembers an attempt in full that was in vain.
+    fn no_room_in_full(&mut self, key: EpochKey) {
+        let tries = self.light_only(&key).map_or(0, |entry| entry.tries) + 1;
+        let due = self.advances.saturating_add(1 << tries.min(MAX_DOUBLINGS));
+        self.light_only.retain(|entry| entry.key != key);
+        self.light_only.push(LightOnly { key, tries, due });
+    }
+
     /// What is to be built next: its place among the wanted, its key and its mode.
     fn to_build(&self, memory: MemoryPlan) -> Option<(usize, EpochKey, MemoryPlan)> {
         self.wanted.iter().enumerate().find_map(|(index, key)| {
             let has = self.ready.iter().find(|(k, _)| k == key).map(|(_, p)| p.plan());
-            let light_only = self.light_only.contains(key);
+            let light_only = self.light_only(key);
+            let due = light_only.is_none_or(|entry| entry.due <= self.advances);
             match has {
                 _ if self.failed.iter().any(|(k, _)| k == key) => None,
-                None if light_only => Some((index, *key, MemoryPlan::Light)),
+                None if light_only.is_some() => Some((index, *key, MemoryPlan::Light)),
                 None => Some((index, *key, memory)),
-                Some(plan) if index == 0 && plan != memory && !light_only => Some((index, *key, memory)),
+                Some(plan) if index == 0 && plan != memory && due => Some((index, *key, memory)),
                 Some(_) => None,
             }
         })
@@ -193,7 +265,8 @@ impl State {
         Some(Task {
             key,
             plan,
-            current: index == 0,
+            // Once is enough: what it was dropped for had no room all the same.
+            takes_next: index == 0 && self.light_only(&key).is_none(),
             stop,
         })
     }
@@ -204,14 +277,15 @@ impl State {
         let spare = self.ready.iter().position(|(key, _)| of_no_use(key)).or_else(|| {
             self.ready
                 .iter()
-                .position(|(key, _)| task.current && *key != task.key)
+                .position(|(key, _)| task.takes_next && *key != task.key)
         });
         let Some(index) = spare else {
             return false;
         };
-        let (key, _) = self.ready.swap_remove(index);
-        if self.wanted.contains(&key) {
-            self.light_only.push(key);
+        let (dropped, _) = self.ready[index];
+        self.keep(|key| *key != dropped);
+        if self.wanted.contains(&dropped) {
+            self.no_room_in_full(dropped);
         }
         true
     }
@@ -223,12 +297,22 @@ impl State {
         }
         match result {
             Ok(prepared) => {
-                self.ready.retain(|(key, _)| *key != task.key);
+                self.keep(|key| *key != task.key);
+                self.light_only
+                    .retain(|entry| entry.key != task.key || task.plan == MemoryPlan::Light);
+                if prepared.plan() != task.plan {
+                    // It has one mode only.
+                    self.light_only.push(LightOnly {
+                        key: task.key,
+                        tries: 1,
+                        due: u64::MAX,
+                    });
+                }
                 self.ready.push((task.key, prepared));
             }
             Err(PrepareError::Stopped { .. }) => {}
             Err(PrepareError::OutOfMemory { .. }) if task.plan == MemoryPlan::Full => {
-                self.light_only.push(task.key);
+                self.no_room_in_full(task.key);
             }
             Err(error) => self.failed.push((task.key, error)),
         }
@@ -241,7 +325,19 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn run(&self) {
+    /// What is known of `key`.
+    fn look_up(&self, state: &State, key: EpochKey) -> EpochState {
+        match state.look_up(key) {
+            // The thread is gone: a backend has panicked.
+            EpochState::Missing if state.closed => EpochState::Failed(PrepareError::Stopped {
+                algorithm: self.backend.algorithm(),
+            }),
+            found => found,
+        }
+    }
+
+    fn run(&self, notify: &dyn Fn()) {
+        let _closed = CloseOnDrop(self);
         let mut state = self.lock();
         while !state.closed {
             let Some(task) = state.next_task(self.options.memory) else {
@@ -250,14 +346,16 @@ impl Shared {
             };
             drop(state);
             let result = self.build(&task);
-            state = self.lock();
-            state.settle(&task, result);
+            self.lock().settle(&task, result);
             self.changed.notify_all();
+            notify();
+            state = self.lock();
         }
     }
 
     fn build(&self, task: &Task) -> Result<Arc<dyn Prepared>, PrepareError> {
         loop {
+            self.await_release(&task.stop);
             let setup = Setup {
                 memory: task.plan,
                 pages: self.options.pages,
@@ -271,213 +369,27 @@ impl Shared {
             }
         }
     }
+
+    /// Waits until nobody holds what is no longer kept, but not for ever.
+    fn await_release(&self, stop: &AtomicBool) {
+        let mut state = self.lock();
+        for _ in 0..RELEASE_WAITS {
+            state.released.retain(|prepared| prepared.strong_count() > 0);
+            if state.released.is_empty() || stop.load(Ordering::Relaxed) {
+                return;
+            }
+            let waited = self.changed.wait_timeout(state, RELEASE_WAIT);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::AtomicU64;
+/// Lets nobody wait for a thread that has panicked.
+struct CloseOnDrop<'a>(&'a Shared);
 
-    use otedama_hash::{
-        Algorithm, Hasher, Hits, MemoryReport, NonceRange, Pages, PowHash, PowInput, ScanWork,
-    };
-
-    use super::*;
-
-    const FULL: u64 = 10;
-    const LIGHT: u64 = 1;
-    const BROKEN: EpochKey = EpochKey([0xff; 32]);
-
-    /// A machine with so much memory, of which prepared epochs take some until they are dropped.
-    struct Machine {
-        used: Arc<AtomicU64>,
-        size: u64,
-    }
-
-    struct Held {
-        used: Arc<AtomicU64>,
-        plan: MemoryPlan,
-    }
-
-    fn bytes(plan: MemoryPlan) -> u64 {
-        match plan {
-            MemoryPlan::Light => LIGHT,
-            MemoryPlan::Full => FULL,
-        }
-    }
-
-    impl HashBackend for Machine {
-        fn algorithm(&self) -> Algorithm {
-            Algorithm::custom("epochs", 0)
-        }
-
-        fn name(&self) -> &'static str {
-            "test"
-        }
-
-        fn scan_len(&self, _: MemoryPlan) -> u64 {
-            1
-        }
-
-        fn prepare(&self, key: EpochKey, setup: &Setup<'_>) -> Result<Arc<dyn Prepared>, PrepareError> {
-            let algorithm = self.algorithm();
-            if key == BROKEN {
-                let reason = "broken on purpose";
-                return Err(PrepareError::UnknownEpoch { algorithm, reason });
-            }
-            let needed = bytes(setup.memory);
-            let before = self.used.fetch_add(needed, Ordering::SeqCst);
-            let held = Held {
-                used: Arc::clone(&self.used),
-                plan: setup.memory,
-            };
-            let setup = Setup {
-                limit_bytes: Some(self.size.saturating_sub(before)),
-                ..*setup
-            };
-            setup.check_limit(algorithm, needed)?;
-            Ok(Arc::new(held))
-        }
-    }
-
-    impl Prepared for Held {
-        fn hasher(&self) -> Result<Box<dyn Hasher>, PrepareError> {
-            Ok(Box::new(Idle))
-        }
-
-        fn plan(&self) -> MemoryPlan {
-            self.plan
-        }
-
-        fn memory(&self) -> MemoryReport {
-            MemoryReport {
-                bytes: bytes(self.plan),
-                pages: Pages::Normal,
-            }
-        }
-    }
-
-    impl Drop for Held {
-        fn drop(&mut self) {
-            self.used.fetch_sub(bytes(self.plan), Ordering::SeqCst);
-        }
-    }
-
-    struct Idle;
-
-    impl Hasher for Idle {
-        fn hash_batch(&mut self, _: &[PowInput<'_>], _: &mut [PowHash]) {}
-
-        fn scan(&mut self, _: &ScanWork<'_>, _: NonceRange, _: &mut Hits) -> u64 {
-            0
-        }
-    }
-
-    fn key(number: u8) -> EpochKey {
-        EpochKey([number; 32])
-    }
-
-    fn epochs(memory: MemoryPlan, size: u64) -> (Epochs, Arc<AtomicU64>) {
-        let used = Arc::new(AtomicU64::new(0));
-        let machine = Machine {
-            used: Arc::clone(&used),
-            size,
-        };
-        let options = EpochOptions {
-            memory,
-            pages: PagePolicy::Normal,
-            threads: NonZeroUsize::MIN,
-            room: |_| None,
-        };
-        (Epochs::start(Arc::new(machine), options).unwrap(), used)
-    }
-
-    /// Waits until the builder has nothing left to do.
-    fn rest(epochs: &Epochs) {
-        let mut state = epochs.shared.lock();
-        while state.building.is_some() || state.to_build(epochs.shared.options.memory).is_some() {
-            state = epochs.shared.changed.wait(state).unwrap();
-        }
-    }
-
-    fn plan(epochs: &Epochs, key: EpochKey) -> Option<MemoryPlan> {
-        match epochs.get(key) {
-            EpochState::Ready(prepared) => Some(prepared.plan()),
-            _ => None,
-        }
-    }
-
-    #[test]
-    fn the_next_epoch_is_ready_before_it_begins() {
-        let (epochs, used) = epochs(MemoryPlan::Full, 100);
-        epochs.advance(key(1), Some(key(2)));
-        assert!(matches!(epochs.wait(key(1)), EpochState::Ready(_)));
-        assert!(matches!(epochs.wait(key(2)), EpochState::Ready(_)));
-        epochs.advance(key(2), Some(key(3)));
-        assert_eq!(
-            plan(&epochs, key(2)),
-            Some(MemoryPlan::Full),
-            "without any waiting"
-        );
-        assert!(matches!(epochs.wait(key(3)), EpochState::Ready(_)));
-        assert_eq!(plan(&epochs, key(1)), None, "a miner has no use for it any more");
-        assert_eq!(used.load(Ordering::SeqCst), 2 * FULL);
-        drop(epochs);
-        assert_eq!(used.load(Ordering::SeqCst), 0);
-    }
-
-    #[test]
-    fn a_pool_keeps_the_previous_epoch_for_late_shares() {
-        let (epochs, used) = epochs(MemoryPlan::Light, 100);
-        for current in 1..5 {
-            epochs.advance(key(current), Some(key(current + 1)));
-            rest(&epochs);
-        }
-        for (number, has) in [(2, false), (3, true), (4, true), (5, true), (6, false)] {
-            assert_eq!(plan(&epochs, key(number)).is_some(), has, "{number}");
-        }
-        assert_eq!(used.load(Ordering::SeqCst), 3 * LIGHT);
-    }
-
-    #[test]
-    fn without_room_for_two_the_next_one_is_light_until_it_is_current() {
-        let (epochs, used) = epochs(MemoryPlan::Full, FULL + LIGHT);
-        epochs.advance(key(1), Some(key(2)));
-        rest(&epochs);
-        assert_eq!(plan(&epochs, key(1)), Some(MemoryPlan::Full));
-        assert_eq!(plan(&epochs, key(2)), Some(MemoryPlan::Light));
-        epochs.advance(key(2), None);
-        assert!(plan(&epochs, key(2)).is_some(), "no gap at the change");
-        rest(&epochs);
-        assert_eq!(plan(&epochs, key(2)), Some(MemoryPlan::Full));
-        assert_eq!(used.load(Ordering::SeqCst), FULL);
-    }
-
-    #[test]
-    fn without_room_in_full_the_current_one_is_light() {
-        let (epochs, _) = epochs(MemoryPlan::Full, FULL - 1);
-        epochs.advance(key(1), Some(key(2)));
-        rest(&epochs);
-        assert_eq!(plan(&epochs, key(1)), Some(MemoryPlan::Light));
-        assert_eq!(plan(&epochs, key(2)), Some(MemoryPlan::Light));
-    }
-
-    #[test]
-    fn what_can_not_be_built_says_why_and_stops_nothing_else() {
-        let (epochs, _) = epochs(MemoryPlan::Light, LIGHT);
-        epochs.advance(BROKEN, Some(key(2)));
-        assert!(matches!(
-            epochs.wait(BROKEN),
-            EpochState::Failed(PrepareError::UnknownEpoch { .. })
-        ));
-        assert!(matches!(epochs.wait(key(2)), EpochState::Ready(_)));
-        epochs.advance(key(2), Some(key(3)));
-        assert!(matches!(
-            epochs.wait(key(3)),
-            EpochState::Failed(PrepareError::OutOfMemory { .. })
-        ));
-        assert!(
-            matches!(epochs.wait(key(9)), EpochState::Missing),
-            "never asked for"
-        );
+impl Drop for CloseOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.lock().closed = true;
+        self.0.changed.notify_all();
     }
 }
