@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
-use otedama_hash::{Algorithm, HashBackend, PowHash, PrepareError};
+use otedama_hash::{Algorithm, HashBackend, MemoryPlan, PowHash, PrepareError};
 
 use crate::job::{Extranonce2, JobDescription, JobError};
 
@@ -12,6 +12,28 @@ use crate::job::{Extranonce2, JobDescription, JobError};
 pub struct Solution {
     /// The job that it solves.
     pub job: Arc<JobDescription>,
+    /// What the miner found; of the same kind as the job's work.
+    pub answer: Answer,
+    /// The proof of work, at or below the job's target, with the mix hash where the algorithm has one.
+    pub pow: PowHash,
+}
+
+/// What a pool is told of a solution.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// A header, by what the miner chose for it.
+    Header(HeaderAnswer),
+    /// The blob of the job.
+    Blob {
+        /// Its whole nonce, with any part that the pool fixed. Where it lies within the blob, it is
+        /// written there as 4 bytes, least significant first.
+        nonce: u64,
+    },
+}
+
+/// The fields of a header that the miner chose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderAnswer {
     /// The miner's part of the extranonce.
     pub extranonce2: Extranonce2,
     /// The header's time in Unix seconds.
@@ -20,8 +42,6 @@ pub struct Solution {
     pub nonce: u32,
     /// The header's version within the job's version mask (BIP 310); `None` where the mask is zero.
     pub version_bits: Option<u32>,
-    /// The proof of work, at or below the job's target.
-    pub pow: PowHash,
 }
 
 /// What a device has done since it was opened.
@@ -40,6 +60,22 @@ impl Counters {
     pub fn hashes(&self) -> u64 {
         self.unit_hashes.iter().sum()
     }
+}
+
+/// What a device is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It has no job.
+    Idle,
+    /// It waits for the cache or dataset that its job needs.
+    Preparing,
+    /// It works on its job, with a dataset (full) or without (light).
+    Mining(MemoryPlan),
+    /// All work of its job has been handed out; it waits for another one.
+    Exhausted,
+    /// What its job needs can't be had, or not by all of its parallel units. It tries again with a later
+    /// job.
+    Failed(PrepareError),
 }
 
 /// Why a device can't be opened.
@@ -82,12 +118,17 @@ pub trait Device: Send {
     /// Leaves the job that it was working on for `job`. Once this returns, no further solution of an
     /// earlier job is sent; those sent before are still in the channel.
     ///
+    /// A job of an epoch that isn't ready waits for it, and gives way to any job that comes meanwhile.
+    ///
     /// # Errors
     /// When the device can't work on such a job; it then stays with the one it had.
     fn set_job(&mut self, job: Arc<JobDescription>) -> Result<(), JobError>;
 
     /// Leaves its job and waits for another one, as [`set_job`](Self::set_job) does.
     fn clear(&mut self);
+
+    /// What it is about at this moment.
+    fn status(&self) -> Status;
 
     /// What it has done so far.
     fn counters(&self) -> Counters;

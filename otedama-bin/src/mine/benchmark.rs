@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 
-use otedama_devices::cpu::CpuMiner;
-use otedama_devices::{Device, JobDescription};
+use otedama_devices::cpu::{CpuMiner, CpuOptions};
+use otedama_devices::{Device, HeaderWork, JobDescription, WorkDescription};
 use otedama_hash::{Algorithm, Hash256, Registry, Target, U256};
 
 use super::EngineError;
@@ -52,7 +52,7 @@ pub fn benchmark(
     let count = threads(wanted);
     // The target is met by one hash in 2^256, so nothing ever arrives here.
     let (solutions, _none) = sync_channel(1);
-    let mut device = CpuMiner::start(backend.as_ref(), count, &solutions)?;
+    let mut device = CpuMiner::start(Arc::clone(backend), CpuOptions::new(count), &solutions)?;
     device.set_job(Arc::new(job()))?;
     std::thread::sleep(WARM_UP);
     let (before, start) = (device.counters().hashes(), Instant::now());
@@ -67,8 +67,7 @@ pub fn benchmark(
 }
 
 fn job() -> JobDescription {
-    JobDescription {
-        id: 1,
+    let work = HeaderWork {
         coinbase1: vec![0; 60],
         coinbase2: vec![0; 60],
         extranonce1: vec![0; 4],
@@ -79,6 +78,10 @@ fn job() -> JobDescription {
         prev_hash: Hash256::ZERO,
         bits: 0x207f_ffff,
         ntime: 1_700_000_000,
+    };
+    JobDescription {
+        id: 1,
         target: Target::from_u256(U256::ZERO),
+        work: WorkDescription::Headers(work),
     }
 }

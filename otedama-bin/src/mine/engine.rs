@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use otedama_devices::cpu::{CpuMiner, topology};
+use otedama_devices::cpu::{CpuMiner, CpuOptions, topology};
 use otedama_devices::{JobError, OpenError, Solution};
 use otedama_hash::{Algorithm, HashBackend, Registry};
 use tokio::sync::{mpsc, watch};
@@ -136,7 +136,8 @@ fn prepare(
     let registry = Registry::with_builtin();
     let backend = choose(&registry, config.algorithm, config.backend.as_deref())?;
     let (to_forwarder, from_devices) = sync_channel::<Solution>(MAX_SOLUTIONS);
-    let device = CpuMiner::start(backend.as_ref(), threads(config.threads), &to_forwarder)?;
+    let options = CpuOptions::new(threads(config.threads));
+    let device = CpuMiner::start(Arc::clone(backend), options, &to_forwarder)?;
     let (forward, solutions) = mpsc::channel(MAX_SOLUTIONS);
     // Devices block, the miner's loop must not: this thread stands between. It ends with the devices.
     std::thread::Builder::new()

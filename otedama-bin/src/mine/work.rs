@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use otedama_devices::JobDescription;
+use otedama_devices::{Answer, HeaderWork, JobDescription, WorkDescription};
 use otedama_hash::{Algorithm, Difficulty, Target};
 use otedama_stratum::client::{ClientJob, MAX_JOBS, Solution};
 use otedama_stratum::v1::ExtranonceBytes;
@@ -37,8 +37,7 @@ impl Jobs {
         algorithm: Algorithm,
     ) -> JobDescription {
         self.next += 1;
-        let description = JobDescription {
-            id: self.next,
+        let work = HeaderWork {
             coinbase1: job.coinbase1.to_vec(),
             coinbase2: job.coinbase2.to_vec(),
             extranonce1: job.extranonce1.as_slice().to_vec(),
@@ -49,7 +48,11 @@ impl Jobs {
             prev_hash: job.prev_hash,
             bits: job.bits,
             ntime: job.ntime,
+        };
+        let description = JobDescription {
+            id: self.next,
             target: job.difficulty.to_target(algorithm.diff1()),
+            work: WorkDescription::Headers(work),
         };
         if self.recent.len() == MAX_JOBS {
             self.recent.pop_front();
@@ -58,7 +61,7 @@ impl Jobs {
         description
     }
 
-    /// What to submit, or `None` when the job is forgotten.
+    /// What to submit, or `None` when the job is forgotten or is none of headers.
     pub(super) fn found(
         &self,
         found: &otedama_devices::Solution,
@@ -66,12 +69,15 @@ impl Jobs {
         tag: u64,
     ) -> Option<Found> {
         let (_, link, job) = self.recent.iter().rev().find(|(id, ..)| *id == found.job.id)?;
+        let Answer::Header(header) = &found.answer else {
+            return None;
+        };
         let solution = Solution {
             job_id: Arc::clone(&job.job_id),
-            extranonce2: ExtranonceBytes::from_slice(found.extranonce2.as_bytes()).ok()?,
-            ntime: found.ntime,
-            nonce: found.nonce,
-            version_bits: found.version_bits,
+            extranonce2: ExtranonceBytes::from_slice(header.extranonce2.as_bytes()).ok()?,
+            ntime: header.ntime,
+            nonce: header.nonce,
+            version_bits: header.version_bits,
             tag,
         };
         let network = Target::from_compact(job.bits).ok();

@@ -1,5 +1,6 @@
 //! The CPU as a mining device: threads that share one source of work.
 
+mod board;
 mod crew;
 pub mod memory;
 pub mod topology;
@@ -11,23 +12,55 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::thread::{Builder, JoinHandle};
 
-use otedama_hash::{Algorithm, EpochInput, HashBackend, MemoryPlan, PagePolicy, PrepareError, Setup};
+use otedama_hash::{
+    Algorithm, EpochInput, EpochKey, HashBackend, MemoryPlan, PagePolicy, PrepareError, Prepared,
+};
 
-use crate::driver::{Counters, Device, DeviceDriver, OpenError, Solution};
-use crate::job::{JobDescription, JobError};
+use crate::driver::{Counters, Device, DeviceDriver, OpenError, Solution, Status};
+use crate::epochs::{EpochOptions, EpochState, Epochs};
+use crate::job::{JobDescription, JobError, WorkDescription};
+use board::{Board, Need};
 pub use crew::Threads;
-use worker::{Shared, Worker};
+use worker::{Tool, Worker};
+
+/// An epoch that is ready, and its key.
+type Epoch = (EpochKey, Arc<dyn Prepared>);
+
+/// How the CPU mines.
+#[derive(Clone, Copy, Debug)]
+pub struct CpuOptions {
+    /// Mining threads.
+    pub threads: NonZeroUsize,
+    /// How caches and datasets are made ready, for algorithms that have them.
+    pub epochs: EpochOptions,
+}
+
+impl CpuOptions {
+    /// So many mining threads; see [`topology::logical_cpus`]. Datasets where there is room for them, on huge
+    /// pages where the system gives some, built by all cores.
+    pub fn new(threads: NonZeroUsize) -> Self {
+        Self {
+            threads,
+            epochs: EpochOptions {
+                memory: MemoryPlan::Full,
+                pages: PagePolicy::default(),
+                threads: topology::logical_cpus(),
+                room: memory::available_bytes,
+            },
+        }
+    }
+}
 
 /// Opens the CPU as one device.
 #[derive(Clone, Copy, Debug)]
 pub struct CpuDriver {
-    threads: NonZeroUsize,
+    options: CpuOptions,
 }
 
 impl CpuDriver {
-    /// The CPU with this many mining threads; see [`topology::logical_cpus`].
-    pub const fn new(threads: NonZeroUsize) -> Self {
-        Self { threads }
+    /// The CPU with these options.
+    pub const fn new(options: CpuOptions) -> Self {
+        Self { options }
     }
 }
 
@@ -41,7 +74,7 @@ impl DeviceDriver for CpuDriver {
         backend: &Arc<dyn HashBackend>,
         solutions: &SyncSender<Solution>,
     ) -> Result<Vec<Box<dyn Device>>, OpenError> {
-        let miner = CpuMiner::start(backend.as_ref(), self.threads, solutions)?;
+        let miner = CpuMiner::start(Arc::clone(backend), self.options, solutions)?;
         Ok(vec![Box::new(miner)])
     }
 }
@@ -50,9 +83,15 @@ impl DeviceDriver for CpuDriver {
 ///
 /// A thread whose solution finds the channel full waits until there is room or another job comes. When
 /// the receiver is gone, the threads end.
+///
+/// The cache or dataset of a job's epoch is built when the job comes, that of the next epoch thereafter, as
+/// [`Epochs`] does it. While the job's own is being built no thread hashes. When it can't be had,
+/// [`status`](Device::status) tells why, and each later job tries again.
 pub struct CpuMiner {
-    algorithm: Algorithm,
-    shared: Arc<Shared>,
+    backend: Arc<dyn HashBackend>,
+    board: Arc<Board>,
+    /// `None` once stopped.
+    epochs: Option<Arc<Epochs>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -60,39 +99,35 @@ impl CpuMiner {
     /// Starts the threads; they wait for a job.
     ///
     /// # Errors
-    /// When the algorithm can't be made ready or the system gives no further thread.
+    /// When the system gives no further thread, or an algorithm without caches can't be made ready. That of
+    /// the others shows when there is a job.
     pub fn start(
-        backend: &dyn HashBackend,
-        threads: NonZeroUsize,
+        backend: Arc<dyn HashBackend>,
+        options: CpuOptions,
         solutions: &SyncSender<Solution>,
     ) -> Result<Self, OpenError> {
-        let key = backend.epoch(EpochInput::default())?;
-        let setup = Setup {
-            memory: MemoryPlan::Full,
-            limit_bytes: memory::available_bytes(PagePolicy::default()),
-            crew: &Threads::new(topology::logical_cpus()),
-            ..Setup::default()
-        };
-        let prepared = match backend.prepare(key, &setup) {
-            // Slow is better than not at all.
-            Err(PrepareError::OutOfMemory { .. }) => {
-                let memory = MemoryPlan::Light;
-                backend.prepare(key, &Setup { memory, ..setup })?
-            }
-            prepared => prepared?,
-        };
-        let shared = Arc::new(Shared::new(threads.get()));
+        let board = Arc::new(Board::new(backend.algorithm(), options.threads.get()));
+        let bell = Arc::clone(&board);
+        let epochs = Epochs::start_notifying(Arc::clone(&backend), options.epochs, move || bell.ring());
+        let epochs = Arc::new(epochs.map_err(OpenError::Thread)?);
         let mut miner = Self {
-            algorithm: backend.algorithm(),
-            shared,
+            backend,
+            board,
+            epochs: Some(Arc::clone(&epochs)),
             threads: Vec::new(),
         };
-        for index in 0..threads.get() {
+        let ready = miner.ready_at_once(&epochs, options.epochs.memory)?;
+        for index in 0..options.threads.get() {
+            let tool = match &ready {
+                Some((key, prepared)) => Some(Tool::new(miner.backend.as_ref(), *key, Arc::clone(prepared))?),
+                None => None,
+            };
             let worker = Worker {
-                shared: Arc::clone(&miner.shared),
+                board: Arc::clone(&miner.board),
+                epochs: Arc::clone(&epochs),
+                backend: Arc::clone(&miner.backend),
                 index,
-                hasher: prepared.hasher()?,
-                scan_len: backend.scan_len(prepared.plan()),
+                tool,
                 solutions: solutions.clone(),
             };
             // An error drops the miner, which ends the threads that have started.
@@ -104,6 +139,44 @@ impl CpuMiner {
             miner.threads.push(thread);
         }
         Ok(miner)
+    }
+
+    /// What every job needs, for algorithms in which that is the same and takes no memory.
+    fn ready_at_once(&self, epochs: &Epochs, memory: MemoryPlan) -> Result<Option<Epoch>, PrepareError> {
+        let at = EpochInput::default();
+        let Ok(key) = self.backend.epoch(at) else {
+            return Ok(None);
+        };
+        if self.backend.memory(key, memory) != Ok(0) || self.backend.upcoming(at).is_some() {
+            return Ok(None);
+        }
+        epochs.advance(key, None);
+        match epochs.wait(key) {
+            EpochState::Ready(prepared) => Ok(Some((key, prepared))),
+            EpochState::Failed(error) => Err(error),
+            EpochState::Missing => Ok(None),
+        }
+    }
+
+    /// The epochs that `job` needs.
+    fn need(&self, job: &JobDescription) -> Result<Need, PrepareError> {
+        let at = job.epoch();
+        let next_seed = match &job.work {
+            WorkDescription::Headers(_) => None,
+            WorkDescription::Blob(work) => work.next_seed,
+        };
+        let key_of = |at| self.backend.epoch(at).ok();
+        let named = next_seed.map(|seed| EpochInput {
+            seed: Some(seed),
+            ..at
+        });
+        Ok(Need {
+            key: self.backend.epoch(at)?,
+            // Only a hint: a seed of no epoch does no harm.
+            next: named
+                .and_then(key_of)
+                .or_else(|| self.backend.upcoming(at).and_then(key_of)),
+        })
     }
 
     /// How many threads are alive; fewer than were started when one has panicked or the receiver of
@@ -119,36 +192,48 @@ impl Device for CpuMiner {
     }
 
     fn algorithm(&self) -> Algorithm {
-        self.algorithm
+        self.backend.algorithm()
     }
 
     fn set_job(&mut self, job: Arc<JobDescription>) -> Result<(), JobError> {
-        self.shared.set_job(job)
+        job.check(self.backend.algorithm())?;
+        let need = self.need(&job)?;
+        match &self.epochs {
+            Some(epochs) => self.board.set_job(job, need, epochs),
+            None => Ok(()),
+        }
     }
 
     fn clear(&mut self) {
-        self.shared.clear();
+        self.board.clear();
+    }
+
+    fn status(&self) -> Status {
+        let status = |epochs: &Arc<Epochs>| self.board.status(epochs);
+        self.epochs.as_ref().map_or(Status::Idle, status)
     }
 
     fn counters(&self) -> Counters {
         Counters {
             unit_hashes: self
-                .shared
+                .board
                 .hashes
                 .iter()
                 .map(|count| count.load(Ordering::Relaxed))
                 .collect(),
-            solutions: self.shared.solutions.load(Ordering::Relaxed),
-            invalid: self.shared.invalid.load(Ordering::Relaxed),
+            solutions: self.board.solutions.load(Ordering::Relaxed),
+            invalid: self.board.invalid.load(Ordering::Relaxed),
         }
     }
 
     fn stop(&mut self) {
-        self.shared.close();
+        self.board.close();
         for thread in self.threads.drain(..) {
             // A thread that panicked has already said so on standard error; there is nothing left to stop.
             let _ = thread.join();
         }
+        // The last to hold it: this calls off and awaits what is being built.
+        self.epochs = None;
     }
 }
 

@@ -1,17 +1,18 @@
-//! Every solution of every algorithm stands up to a pool's checks, and none comes twice.
+//! Every solution of headers stands up to a pool's checks, and none comes twice.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use otedama_devices::{CpuMiner, Device, Solution};
 use otedama_hash::{Algorithm, EpochKey, HashBackend, PowHash, PowInput, Registry, Target};
 use std::sync::mpsc::Receiver;
 
-use crate::{HANGS, header_of, job, one_in, start};
+use crate::{HANGS, chosen, header_of, headers, job, one_in, options, start_with};
 
 fn mine(algorithm: Algorithm, target: Target, count: usize) {
     let registry = Registry::with_builtin();
     let backend = registry.get(algorithm).unwrap();
-    let (mut miner, solutions) = start(backend.as_ref(), 3, 8);
+    let (mut miner, solutions) = start_with(Arc::clone(backend), options(3), 8);
     assert_eq!(miner.algorithm(), algorithm);
     miner.set_job(job(1, target)).unwrap();
     check(backend.as_ref(), &mut miner, &solutions, count);
@@ -28,7 +29,7 @@ fn check(backend: &dyn HashBackend, miner: &mut CpuMiner, solutions: &Receiver<S
         hasher.hash_batch(&[PowInput::of(&header)], &mut pow);
         assert_eq!(pow[0], solution.pow);
         assert!(solution.job.target.is_met_by(&solution.pow.hash));
-        assert_eq!(solution.ntime, solution.job.ntime);
+        assert_eq!(chosen(&solution).ntime, headers(1).ntime);
         assert!(seen.insert(header), "found twice: {solution:?}");
     }
     miner.stop();

@@ -1,6 +1,5 @@
 //! Hashers that lie, panic or can't be made.
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
@@ -12,7 +11,7 @@ use otedama_hash::{
     PowInput, PrepareError, Prepared, ScanWork, Setup,
 };
 
-use crate::{HANGS, header_of, job, one_in, start, wait_until};
+use crate::{HANGS, header_of, job, one_in, options, start, wait_until};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fault {
@@ -120,7 +119,7 @@ impl Hasher for Faulty {
 }
 
 fn lies_are_caught(fault: Fault) {
-    let (mut miner, solutions) = start(&Faulty::new(fault), 2, 4);
+    let (mut miner, solutions) = start(Faulty::new(fault), 2, 4);
     miner.set_job(job(1, one_in(1000))).unwrap();
     for _ in 0..50 {
         let solution = solutions.recv_timeout(HANGS).unwrap();
@@ -148,7 +147,7 @@ fn a_nonce_outside_the_range_is_not_reported() {
 
 #[test]
 fn a_panic_ends_its_thread_and_shows() {
-    let (mut miner, _solutions) = start(&Faulty::new(Fault::Panic), 2, 4);
+    let (mut miner, _solutions) = start(Faulty::new(Fault::Panic), 2, 4);
     assert_eq!(miner.running_threads(), 2);
     miner.set_job(job(1, one_in(1000))).unwrap();
     wait_until(|| miner.running_threads() == 0);
@@ -159,7 +158,7 @@ fn a_panic_ends_its_thread_and_shows() {
 
 #[test]
 fn without_room_for_a_dataset_it_mines_in_light_mode() {
-    let (mut miner, solutions) = start(&Faulty::new(Fault::LightOnly), 2, 4);
+    let (mut miner, solutions) = start(Faulty::new(Fault::LightOnly), 2, 4);
     miner.set_job(job(1, one_in(1000))).unwrap();
     let solution = solutions.recv_timeout(HANGS).unwrap();
     assert!(solution.job.target.is_met_by(&sha256d(&header_of(&solution))));
@@ -170,8 +169,8 @@ fn without_room_for_a_dataset_it_mines_in_light_mode() {
 fn a_miner_that_can_not_be_made_whole_leaves_nothing_behind() {
     let faulty = Faulty::new(Fault::OutOfMemory);
     let (sender, solutions) = sync_channel(1);
-    let threads = NonZeroUsize::new(5).unwrap();
-    let error = CpuMiner::start(&faulty, threads, &sender).err().unwrap();
+    let backend = Arc::new(faulty.clone());
+    let error = CpuMiner::start(backend, options(5), &sender).err().unwrap();
     assert!(
         matches!(error, OpenError::Prepare(PrepareError::OutOfMemory { .. })),
         "{error}"

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use otedama_devices::{Device, JobDescription, JobError};
+use otedama_devices::{Device, HeaderWork, JobError};
 use otedama_hash::scrypt::Scrypt;
 use otedama_hash::sha256d::Soft;
 use otedama_hash::{HashBackend, Target};
 
-use crate::{HANGS, job, one_in, start};
+use crate::{HANGS, chosen, headers, job, of_headers, one_in, start};
 
 const CAPACITY: usize = 4;
 
-fn swap(backend: &dyn HashBackend, target: Target, swaps: u64) {
+fn swap(backend: impl HashBackend + 'static, target: Target, swaps: u64) {
     let (mut miner, solutions) = start(backend, 3, CAPACITY);
     for id in 1..=swaps {
         miner.set_job(job(id, target)).unwrap();
@@ -27,22 +27,22 @@ fn swap(backend: &dyn HashBackend, target: Target, swaps: u64) {
 
 #[test]
 fn no_solution_of_an_old_sha256d_job() {
-    swap(&Soft, one_in(300), 500);
+    swap(Soft, one_in(300), 500);
 }
 
 #[test]
 fn no_solution_of_an_old_job_while_every_hash_is_one() {
-    swap(&Soft, Target::MAX, 500);
+    swap(Soft, Target::MAX, 500);
 }
 
 #[test]
 fn no_solution_of_an_old_scrypt_job() {
-    swap(&Scrypt::soft(), one_in(4), 50);
+    swap(Scrypt::soft(), one_in(4), 50);
 }
 
 #[test]
 fn nothing_comes_after_clear() {
-    let (mut miner, solutions) = start(&Soft, 3, CAPACITY);
+    let (mut miner, solutions) = start(Soft, 3, CAPACITY);
     for id in 1..=200 {
         miner.set_job(job(id, one_in(100))).unwrap();
         assert_eq!(solutions.recv_timeout(HANGS).unwrap().job.id, id);
@@ -60,24 +60,20 @@ fn nothing_comes_after_clear() {
 
 #[test]
 fn a_job_that_comes_back_goes_on_where_it_was() {
-    let (mut miner, solutions) = start(&Soft, 2, CAPACITY);
+    let (mut miner, solutions) = start(Soft, 2, CAPACITY);
     let mut last = None;
     for round in 0..50 {
         // Another id and target, the same headers.
-        let again = JobDescription {
-            id: round,
-            target: one_in(64 + round),
-            ..(*job(7, Target::MAX)).clone()
-        };
-        miner.set_job(Arc::new(again)).unwrap();
+        let again = of_headers(round, one_in(64 + round), headers(7));
+        miner.set_job(again).unwrap();
         let solution = solutions.recv_timeout(HANGS).unwrap();
         assert_eq!(solution.job.id, round);
-        let place = (solution.extranonce2, solution.nonce);
+        let place = (chosen(&solution).extranonce2, chosen(&solution).nonce);
         assert!(last < Some(place), "{last:?} {place:?}");
         miner.clear();
         last = solutions
             .try_iter()
-            .map(|s| (s.extranonce2, s.nonce))
+            .map(|s| (chosen(&s).extranonce2, chosen(&s).nonce))
             .chain([place])
             .max();
     }
@@ -85,11 +81,12 @@ fn a_job_that_comes_back_goes_on_where_it_was() {
 
 #[test]
 fn a_refused_job_leaves_the_miner_with_the_old_one() {
-    let (mut miner, solutions) = start(&Soft, 2, CAPACITY);
-    let bad = Arc::new(JobDescription {
+    let (mut miner, solutions) = start(Soft, 2, CAPACITY);
+    let too_long = HeaderWork {
         extranonce2_len: 17,
-        ..(*job(2, Target::MAX)).clone()
-    });
+        ..headers(2)
+    };
+    let bad = of_headers(2, Target::MAX, too_long);
     assert_eq!(
         miner.set_job(Arc::clone(&bad)),
         Err(JobError::Extranonce2TooLong { len: 17 })

@@ -2,9 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "a failed test is what a panic means here")]
 
 mod backpressure;
+mod blobs;
+mod epochs;
 mod every_solution_is_valid;
 mod failures;
 mod job_swap;
+mod lab;
 mod whole_job;
 
 use std::num::NonZeroUsize;
@@ -12,7 +15,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
-use otedama_devices::{CpuMiner, JobDescription, Solution};
+use otedama_devices::{
+    Answer, CpuMiner, CpuOptions, HeaderAnswer, HeaderWork, JobDescription, Solution, WorkDescription,
+};
 use otedama_hash::sha256d::sha256d;
 use otedama_hash::{Hash256, HashBackend, Target, U256};
 
@@ -24,9 +29,18 @@ fn one_in(hashes: u64) -> Target {
     Target::from_u256(U256::MAX / U256::from(hashes))
 }
 
+/// A job of headers; another time for each id.
 fn job(id: u64, target: Target) -> Arc<JobDescription> {
-    Arc::new(JobDescription {
-        id,
+    of_headers(id, target, headers(id))
+}
+
+fn of_headers(id: u64, target: Target, work: HeaderWork) -> Arc<JobDescription> {
+    let work = WorkDescription::Headers(work);
+    Arc::new(JobDescription { id, target, work })
+}
+
+fn headers(id: u64) -> HeaderWork {
+    HeaderWork {
         coinbase1: (0..59).collect(),
         coinbase2: (0..101).collect(),
         extranonce1: vec![0xab, 0xcd, 0xef, 0x01],
@@ -37,21 +51,44 @@ fn job(id: u64, target: Target) -> Arc<JobDescription> {
         prev_hash: Hash256::from_le_bytes([9; 32]),
         bits: 0x1d00_ffff,
         ntime: 1_700_000_000 + id as u32,
-        target,
-    })
+    }
 }
 
-fn start(backend: &dyn HashBackend, threads: usize, capacity: usize) -> (CpuMiner, Receiver<Solution>) {
+fn options(threads: usize) -> CpuOptions {
+    CpuOptions::new(NonZeroUsize::new(threads).unwrap())
+}
+
+fn start(
+    backend: impl HashBackend + 'static,
+    threads: usize,
+    capacity: usize,
+) -> (CpuMiner, Receiver<Solution>) {
+    start_with(Arc::new(backend), options(threads), capacity)
+}
+
+fn start_with(
+    backend: Arc<dyn HashBackend>,
+    options: CpuOptions,
+    capacity: usize,
+) -> (CpuMiner, Receiver<Solution>) {
     let (sender, receiver) = sync_channel(capacity);
-    (
-        CpuMiner::start(backend, NonZeroUsize::new(threads).unwrap(), &sender).unwrap(),
-        receiver,
-    )
+    (CpuMiner::start(backend, options, &sender).unwrap(), receiver)
+}
+
+/// What a solution of headers says.
+fn chosen(solution: &Solution) -> &HeaderAnswer {
+    match &solution.answer {
+        Answer::Header(header) => header,
+        Answer::Blob { .. } => panic!("not a header: {solution:?}"),
+    }
 }
 
 /// The header as a pool builds it from its job and the five fields of a submission.
 fn header_of(solution: &Solution) -> Vec<u8> {
-    let job = &solution.job;
+    let WorkDescription::Headers(job) = &solution.job.work else {
+        panic!("not a job of headers: {solution:?}");
+    };
+    let solution = chosen(solution);
     let coinbase = [
         &job.coinbase1,
         &job.extranonce1,

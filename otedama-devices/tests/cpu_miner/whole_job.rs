@@ -3,15 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use otedama_devices::{CpuDriver, Device, DeviceDriver, JobDescription};
+use otedama_devices::{CpuDriver, Device, DeviceDriver, HeaderWork, Status};
 use otedama_hash::{
     Algorithm, EpochKey, HashBackend, Hasher, Hits, MemoryPlan, NonceRange, PerThread, PowHash, PowInput,
     PrepareError, Prepared, ScanWork, Setup, Target,
 };
-use std::num::NonZeroUsize;
 use std::sync::mpsc::sync_channel;
 
-use crate::{job, start, wait_until};
+use crate::{headers, of_headers, options, start, wait_until};
 
 type Log = Arc<Mutex<Vec<(Vec<u8>, NonceRange)>>>;
 
@@ -61,24 +60,23 @@ fn searched(recorder: &Recorder) -> BTreeMap<Vec<u8>, u64> {
 #[test]
 fn until_there_is_nothing_left() {
     let recorder = Recorder::default();
-    let (mut miner, _solutions) = start(&recorder, 4, 1);
-    let job = JobDescription {
+    let (mut miner, _solutions) = start(recorder.clone(), 4, 1);
+    let work = HeaderWork {
         extranonce2_len: 0,
         version_mask: 0x0001_6000,
-        ..(*job(1, Target::MAX)).clone()
+        ..headers(1)
     };
-    miner.set_job(Arc::new(job.clone())).unwrap();
+    miner.set_job(of_headers(1, Target::MAX, work.clone())).unwrap();
     wait_until(|| miner.counters().hashes() == 8 << 32);
     // The same headers again hold no more work; another time does.
-    miner
-        .set_job(Arc::new(JobDescription { id: 2, ..job.clone() }))
-        .unwrap();
-    miner
-        .set_job(Arc::new(JobDescription {
-            ntime: job.ntime + 1,
-            ..job
-        }))
-        .unwrap();
+    assert_eq!(miner.status(), Status::Exhausted);
+    miner.set_job(of_headers(2, Target::MAX, work.clone())).unwrap();
+    assert_eq!(miner.status(), Status::Exhausted);
+    let later = HeaderWork {
+        ntime: work.ntime + 1,
+        ..work
+    };
+    miner.set_job(of_headers(3, Target::MAX, later)).unwrap();
     wait_until(|| miner.counters().hashes() == 16 << 32);
     miner.stop();
     let headers = searched(&recorder);
@@ -91,7 +89,7 @@ fn through_the_driver_of_the_cpu() {
     let recorder = Recorder::default();
     let backend: Arc<dyn HashBackend> = Arc::new(recorder.clone());
     let (sender, _solutions) = sync_channel(1);
-    let driver = CpuDriver::new(NonZeroUsize::new(2).unwrap());
+    let driver = CpuDriver::new(options(2));
     let mut devices = driver.open(&backend, &sender).unwrap();
     assert_eq!(devices.len(), 1);
     let device = &mut devices[0];
@@ -100,11 +98,15 @@ fn through_the_driver_of_the_cpu() {
         ("cpu", "cpu", backend.algorithm())
     );
     device
-        .set_job(Arc::new(JobDescription {
-            extranonce2_len: 0,
-            version_mask: 0,
-            ..(*job(1, Target::MAX)).clone()
-        }))
+        .set_job(of_headers(
+            1,
+            Target::MAX,
+            HeaderWork {
+                extranonce2_len: 0,
+                version_mask: 0,
+                ..headers(1)
+            },
+        ))
         .unwrap();
     wait_until(|| device.counters().hashes() == 1 << 32);
     device.stop();

@@ -1,10 +1,12 @@
-//! Work as a pool describes it, and the block headers that it stands for.
+//! Work whose block headers the miner builds.
 
 use core::fmt;
 
+use otedama_hash::Hash256;
 use otedama_hash::backend::{HEADER_LEN, NONCE_OFFSET};
 use otedama_hash::sha256d::sha256d;
-use otedama_hash::{Hash256, Target};
+
+use super::JobError;
 
 /// Length in bytes of the longest extranonce2 that a device can roll.
 pub const MAX_EXTRANONCE2_LEN: usize = 16;
@@ -14,9 +16,7 @@ pub const MAX_EXTRANONCE2_LEN: usize = 16;
 /// The fields are those of stratum's `mining.notify` and of the session that it came through, in the
 /// byte order of the header unless the field says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JobDescription {
-    /// The driver's own number for the job; it comes back in every solution through its job.
-    pub id: u64,
+pub struct HeaderWork {
     /// The coinbase transaction up to the extranonce.
     pub coinbase1: Vec<u8>,
     /// The coinbase transaction after the extranonce.
@@ -37,63 +37,16 @@ pub struct JobDescription {
     pub bits: u32,
     /// Header time in Unix seconds.
     pub ntime: u32,
-    /// Hashes at or below this share target are solutions.
-    pub target: Target,
 }
 
-/// Why a job can't be worked on.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum JobError {
-    /// The miner's part of the extranonce is longer than [`MAX_EXTRANONCE2_LEN`].
-    #[error("extranonce2 of {len} bytes is longer than {MAX_EXTRANONCE2_LEN} bytes")]
-    Extranonce2TooLong {
-        /// The length that the job asks for, in bytes.
-        len: usize,
-    },
-}
-
-impl JobDescription {
-    /// Whether no device would fail to work on this job.
-    ///
-    /// # Errors
-    /// When `extranonce2_len` is above [`MAX_EXTRANONCE2_LEN`].
-    pub fn check(&self) -> Result<(), JobError> {
+impl HeaderWork {
+    pub(super) fn check(&self) -> Result<(), JobError> {
         if self.extranonce2_len > MAX_EXTRANONCE2_LEN {
             return Err(JobError::Extranonce2TooLong {
                 len: self.extranonce2_len,
             });
         }
         Ok(())
-    }
-
-    /// Whether both jobs stand for the same headers, though `id` or `target` may differ.
-    pub fn same_headers(&self, other: &Self) -> bool {
-        // Every field is named, so that a new one can't be forgotten here.
-        let Self {
-            id: _,
-            coinbase1,
-            coinbase2,
-            extranonce1,
-            extranonce2_len,
-            merkle_branch,
-            version,
-            version_mask,
-            prev_hash,
-            bits,
-            ntime,
-            target: _,
-        } = self;
-        *prev_hash == other.prev_hash
-            && *ntime == other.ntime
-            && *bits == other.bits
-            && *version == other.version
-            && *version_mask == other.version_mask
-            && *extranonce2_len == other.extranonce2_len
-            && *extranonce1 == other.extranonce1
-            && *merkle_branch == other.merkle_branch
-            && *coinbase1 == other.coinbase1
-            && *coinbase2 == other.coinbase2
     }
 
     /// The Merkle root of the block whose coinbase carries `extranonce2`.
@@ -159,17 +112,19 @@ impl fmt::Debug for Extranonce2 {
 
 #[cfg(test)]
 mod tests {
+    use otedama_hash::{Algorithm, Target};
+
     use super::*;
+    use crate::job::{JobDescription, WorkDescription};
 
     /// Bitcoin block 170, whose two transactions make a branch of one hash.
-    fn block_170() -> JobDescription {
+    fn block_170() -> HeaderWork {
         let bytes = |text: &str| {
             let digit = |i: usize| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap();
             (0..text.len() / 2).map(digit).collect::<Vec<_>>()
         };
         let hash = |text| Hash256::from_display_hex(text).unwrap();
-        JobDescription {
-            id: 170,
+        HeaderWork {
             // Split around the "02" byte of the script's extranonce push `0102`.
             coinbase1: bytes(
                 "01000000010000000000000000000000000000000000000000000000000000000000000000ffffffff0704ffff001d01",
@@ -187,7 +142,6 @@ mod tests {
             prev_hash: hash("000000002a22cfee1f2c846adbd12b3e183d4f97683f85dad08a79780a84bd55"),
             bits: 0x1d00_ffff,
             ntime: 1_231_731_025,
-            target: Target::from_compact(0x1d00_ffff).unwrap(),
         }
     }
 
@@ -207,34 +161,8 @@ mod tests {
             hash.to_string(),
             "00000000d1145790a8694403d4063f323d499e655c83426834d4ce2f8dd4a2ee"
         );
-        assert!(job.target.is_met_by(&hash));
+        assert!(Target::from_compact(job.bits).unwrap().is_met_by(&hash));
         assert_ne!(job.merkle_root(&[0x03]), root);
-    }
-
-    #[test]
-    fn only_id_and_target_leave_the_headers_alone() {
-        let job = block_170();
-        let mut other = job.clone();
-        other.id += 1;
-        other.target = Target::MAX;
-        assert!(job.same_headers(&other));
-        let changes: [fn(&mut JobDescription); 10] = [
-            |j| j.coinbase1.push(0),
-            |j| j.coinbase2.push(0),
-            |j| j.extranonce1.push(0),
-            |j| j.extranonce2_len += 1,
-            |j| j.merkle_branch.push(Hash256::ZERO),
-            |j| j.version += 1,
-            |j| j.version_mask += 1,
-            |j| j.prev_hash = Hash256::ZERO,
-            |j| j.bits += 1,
-            |j| j.ntime += 1,
-        ];
-        for change in changes {
-            let mut other = job.clone();
-            change(&mut other);
-            assert!(!job.same_headers(&other), "{other:?}");
-        }
     }
 
     #[test]
@@ -262,11 +190,28 @@ mod tests {
     }
 
     #[test]
-    fn a_job_with_too_long_an_extranonce_is_refused() {
-        let mut job = block_170();
-        job.extranonce2_len = MAX_EXTRANONCE2_LEN;
-        assert_eq!(job.check(), Ok(()));
-        job.extranonce2_len += 1;
-        assert_eq!(job.check(), Err(JobError::Extranonce2TooLong { len: 17 }));
+    fn a_job_with_too_long_an_extranonce_or_of_another_kind_is_refused() {
+        let check = |extranonce2_len, algorithm| {
+            let job = JobDescription {
+                id: 170,
+                target: Target::MAX,
+                work: WorkDescription::Headers(HeaderWork {
+                    extranonce2_len,
+                    ..block_170()
+                }),
+            };
+            job.check(algorithm)
+        };
+        let custom = Algorithm::custom("other", 0);
+        for algorithm in [Algorithm::SHA256D, Algorithm::SCRYPT, custom] {
+            assert_eq!(check(MAX_EXTRANONCE2_LEN, algorithm), Ok(()));
+            assert_eq!(
+                check(MAX_EXTRANONCE2_LEN + 1, algorithm),
+                Err(JobError::Extranonce2TooLong { len: 17 })
+            );
+        }
+        for algorithm in [Algorithm::RANDOMX, Algorithm::ETCHASH, Algorithm::KAWPOW] {
+            assert_eq!(check(4, algorithm), Err(JobError::NotOfHeaders { algorithm }));
+        }
     }
 }
