@@ -1,5 +1,6 @@
 //! Caches and datasets of the epochs around the current one, built in the background.
 
+mod lease;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 use otedama_hash::{EpochKey, HashBackend, MemoryPlan, PagePolicy, PrepareError, Prepared, Setup};
 
 use crate::cpu::Threads;
+use lease::Lease;
 
 /// How long a build waits in one go for those who still hash with an epoch that is no longer kept.
 const RELEASE_WAIT: Duration = Duration::from_millis(5);
@@ -75,9 +77,11 @@ struct Shared {
 struct State {
     /// The current epoch, and the next where it is known.
     wanted: Vec<EpochKey>,
-    ready: Vec<(EpochKey, Arc<dyn Prepared>)>,
-    /// What is no longer kept, but perhaps still hashed with.
-    released: Vec<Weak<dyn Prepared>>,
+    ready: Vec<(EpochKey, Arc<Lease>)>,
+    /// What is no longer kept. Giving gigabytes back takes time, so the thread that builds does it.
+    dropped: Vec<Arc<Lease>>,
+    /// Tells of the same whether anybody still hashes with it.
+    released: Vec<Weak<()>>,
     failed: Vec<(EpochKey, PrepareError)>,
     /// Epochs for which there is no room in full.
     light_only: Vec<LightOnly>,
@@ -140,7 +144,7 @@ impl Epochs {
     }
 
     /// Names the epoch of the work at hand and, where it is known, the one that follows. With the same two
-    /// as before, it is tried again what failed for lack of memory.
+    /// as before, what failed for lack of memory is tried again.
     pub fn advance(&self, current: EpochKey, next: Option<EpochKey>) {
         let mut state = self.shared.lock();
         let wanted: Vec<_> = [Some(current), next.filter(|next| *next != current)]
@@ -208,8 +212,8 @@ impl Drop for Epochs {
 
 impl State {
     fn look_up(&self, key: EpochKey) -> EpochState {
-        if let Some((_, prepared)) = self.ready.iter().find(|(k, _)| *k == key) {
-            EpochState::Ready(Arc::clone(prepared))
+        if let Some((_, lease)) = self.ready.iter().find(|(k, _)| *k == key) {
+            EpochState::Ready(Arc::clone(lease) as Arc<dyn Prepared>)
         } else if let Some((_, error)) = self.failed.iter().find(|(k, _)| *k == key) {
             EpochState::Failed(error.clone())
         } else {
@@ -219,15 +223,11 @@ impl State {
 
     /// Keeps of what is ready only the epochs that `keeps` says.
     fn keep(&mut self, keeps: impl Fn(&EpochKey) -> bool) {
-        let released = &mut self.released;
-        released.retain(|prepared| prepared.strong_count() > 0);
-        self.ready.retain(|(key, prepared)| {
-            let kept = keeps(key);
-            if !kept {
-                released.push(Arc::downgrade(prepared));
-            }
-            kept
-        });
+        self.released.retain(|held| held.strong_count() > 0);
+        for (_, lease) in self.ready.extract_if(.., |(key, _)| !keeps(key)) {
+            self.released.push(lease.held());
+            self.dropped.push(lease);
+        }
     }
 
     fn light_only(&self, key: &EpochKey) -> Option<&LightOnly> {
@@ -265,8 +265,8 @@ impl State {
         Some(Task {
             key,
             plan,
-            // Once is enough: what it was dropped for had no room all the same.
-            takes_next: index == 0 && self.light_only(&key).is_none(),
+            // For full memory once is enough: it had no room all the same.
+            takes_next: index == 0 && (plan == MemoryPlan::Light || self.light_only(&key).is_none()),
             stop,
         })
     }
@@ -308,7 +308,7 @@ impl State {
                         due: u64::MAX,
                     });
                 }
-                self.ready.push((task.key, prepared));
+                self.ready.push((task.key, Arc::new(Lease::new(prepared))));
             }
             Err(PrepareError::Stopped { .. }) => {}
             Err(PrepareError::OutOfMemory { .. }) if task.plan == MemoryPlan::Full => {
@@ -340,6 +340,12 @@ impl Shared {
         let _closed = CloseOnDrop(self);
         let mut state = self.lock();
         while !state.closed {
+            if !state.dropped.is_empty() {
+                drop(state);
+                self.give_back();
+                state = self.lock();
+                continue;
+            }
             let Some(task) = state.next_task(self.options.memory) else {
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
@@ -355,6 +361,7 @@ impl Shared {
 
     fn build(&self, task: &Task) -> Result<Arc<dyn Prepared>, PrepareError> {
         loop {
+            self.give_back();
             self.await_release(&task.stop);
             let setup = Setup {
                 memory: task.plan,
@@ -370,11 +377,20 @@ impl Shared {
         }
     }
 
+    /// Drops what is no longer kept.
+    fn give_back(&self) {
+        let dropped = core::mem::take(&mut self.lock().dropped);
+        drop(dropped);
+        // With the lock, as somebody may have looked already, but not be waiting yet.
+        let _state = self.lock();
+        self.changed.notify_all();
+    }
+
     /// Waits until nobody holds what is no longer kept, but not for ever.
     fn await_release(&self, stop: &AtomicBool) {
         let mut state = self.lock();
         for _ in 0..RELEASE_WAITS {
-            state.released.retain(|prepared| prepared.strong_count() > 0);
+            state.released.retain(|held| held.strong_count() > 0);
             if state.released.is_empty() || stop.load(Ordering::Relaxed) {
                 return;
             }

@@ -12,6 +12,8 @@ const BROKEN: EpochKey = EpochKey([0xff; 32]);
 
 /// Has light memory only, whatever is asked for.
 const ONE_MODE: EpochKey = EpochKey([0xfe; 32]);
+/// Takes a while to give its memory back.
+const SLOW: EpochKey = EpochKey([0xfc; 32]);
 /// Panics.
 const PANICS: EpochKey = EpochKey([0xfd; 32]);
 
@@ -29,6 +31,7 @@ struct Machine {
 struct Held {
     used: Arc<AtomicU64>,
     plan: MemoryPlan,
+    slow: bool,
 }
 
 fn bytes(plan: MemoryPlan) -> u64 {
@@ -69,6 +72,7 @@ impl HashBackend for Machine {
         let held = Held {
             used: Arc::clone(&self.used),
             plan: memory,
+            slow: key == SLOW,
         };
         let setup = Setup {
             limit_bytes: Some(self.size.load(Ordering::SeqCst).saturating_sub(before)),
@@ -98,6 +102,9 @@ impl Prepared for Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
+        if self.slow {
+            std::thread::sleep(RELEASE_WAIT * 8);
+        }
         self.used.fetch_sub(bytes(self.plan), Ordering::SeqCst);
     }
 }
@@ -137,7 +144,11 @@ fn on_machine(memory: MemoryPlan, size: u64) -> (Epochs, Machine) {
 /// Waits until the builder has nothing left to do.
 fn rest(epochs: &Epochs) {
     let mut state = epochs.shared.lock();
-    while state.building.is_some() || state.to_build(epochs.shared.options.memory).is_some() {
+    let busy = |state: &State| {
+        let held = state.released.iter().any(|held| held.strong_count() > 0);
+        held || state.building.is_some() || state.to_build(epochs.shared.options.memory).is_some()
+    };
+    while busy(&state) {
         state = epochs.shared.changed.wait(state).unwrap();
     }
 }
@@ -297,6 +308,25 @@ fn an_attempt_in_vain_leaves_the_next_epoch_alone() {
 }
 
 #[test]
+fn light_memory_for_the_current_epoch_goes_before_any_for_the_next() {
+    let (epochs, machine) = on_machine(MemoryPlan::Full, FULL);
+    epochs.advance(key(2), None);
+    rest(&epochs);
+    machine.size.store(LIGHT, Ordering::SeqCst);
+    epochs.advance(key(1), Some(key(2)));
+    rest(&epochs);
+    assert_eq!(plan(&epochs, key(1)), Some(MemoryPlan::Light));
+    assert!(is_out_of_memory(&epochs.get(key(2))));
+    for _ in 0..5 {
+        epochs.advance(key(1), Some(key(2)));
+        rest(&epochs);
+        assert_eq!(plan(&epochs, key(1)), Some(MemoryPlan::Light));
+    }
+    epochs.advance(key(2), Some(key(1)));
+    assert!(matches!(epochs.wait(key(2)), EpochState::Ready(_)));
+}
+
+#[test]
 fn an_algorithm_with_one_mode_is_built_once() {
     let (epochs, machine) = on_machine(MemoryPlan::Full, 100);
     for _ in 0..10 {
@@ -308,10 +338,10 @@ fn an_algorithm_with_one_mode_is_built_once() {
 }
 
 #[test]
-fn a_build_waits_for_memory_that_is_about_to_be_let_go() {
+fn a_build_waits_for_memory_that_is_about_to_be_given_back() {
     let (epochs, machine) = on_machine(MemoryPlan::Full, FULL);
-    epochs.advance(key(1), None);
-    let in_use = epochs.wait(key(1));
+    epochs.advance(SLOW, None);
+    let in_use = epochs.wait(SLOW);
     epochs.advance(key(2), None);
     std::thread::sleep(RELEASE_WAIT * 4);
     assert!(matches!(epochs.get(key(2)), EpochState::Missing));
