@@ -6,7 +6,8 @@ use std::time::Duration;
 use libfuzzer_sys::fuzz_target;
 use otedama_hash::{Monotonic, Now};
 use otedama_stratum::client::{
-    Client, ClientConfig, ClientInput, ClientJob, ClientOutput, MAX_PENDING, Solution,
+    Client, ClientConfig, ClientInput, ClientJob, ClientOutput, ClientWork, Language, MAX_PENDING, Proof,
+    Solution,
 };
 use otedama_stratum::v1::ExtranonceBytes;
 
@@ -44,22 +45,42 @@ impl World {
     fn submit(&mut self) {
         let Some(job) = self.job.clone() else { return };
         let tag = self.submitted;
+        let proof = match &job.work {
+            ClientWork::Headers(work) => Proof::Header {
+                extranonce2: ExtranonceBytes::from_slice(&[0; 16][..work.extranonce2_len])
+                    .expect("at most 16"),
+                ntime: work.ntime,
+                nonce: 0,
+                version_bits: None,
+            },
+            ClientWork::Blob(work) => Proof::Nonce {
+                nonce: work.nonces.start,
+                hash: [0; 32],
+                mix: Some([0; 32]),
+            },
+            _ => return,
+        };
         self.submitted += 1;
         self.feed(ClientInput::Submit(Solution {
             job_id: job.job_id.clone(),
-            extranonce2: ExtranonceBytes::from_slice(&[0; 16][..job.extranonce2_len]).expect("at most 16"),
-            ntime: job.ntime,
-            nonce: 0,
-            version_bits: None,
             tag,
+            proof,
         }));
     }
 }
 
-// Lines of the input are the server's; a line that starts with a control byte is something else.
+const LANGUAGES: [Language; 2] = [Language::Bitcoin, Language::CryptoNote];
+
+// Lines of the input are the server's; a line that starts with a control byte is something else. The first
+// byte names the language if it is one of the control bytes from 16 on.
 fuzz_target!(|data: &[u8]| {
+    let (language, data) = match data {
+        [byte @ 16..32, data @ ..] => (LANGUAGES[usize::from(*byte) % LANGUAGES.len()], data),
+        _ => (Language::Bitcoin, data),
+    };
     let mut world = World {
         client: Client::new(ClientConfig {
+            language,
             user: "u".to_owned(),
             ..ClientConfig::default()
         }),

@@ -150,6 +150,7 @@ impl Miner {
             Client::new(ClientConfig {
                 user: pool.login.user.clone(),
                 password: pool.login.password.clone(),
+                diff1: config.algorithm.diff1(),
                 suggest_difficulty: config.suggest_difficulty,
                 ..ClientConfig::default()
             })
@@ -204,7 +205,9 @@ impl Miner {
             return;
         }
         let (clean, difficulty) = (job.clean, job.difficulty.get());
-        let description = self.jobs.describe(id, job, self.config.algorithm);
+        let Some(description) = self.jobs.describe(id, job) else {
+            return self.report(Event::Trouble("a job that cannot be worked on".to_owned()));
+        };
         if let Err(error) = self.device.set_job(Arc::new(description)) {
             return self.report(Event::Trouble(format!("a job that cannot be worked on: {error}")));
         }

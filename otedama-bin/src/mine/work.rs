@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use otedama_devices::{Answer, HeaderWork, JobDescription, WorkDescription};
-use otedama_hash::{Algorithm, Difficulty, Target};
-use otedama_stratum::client::{ClientJob, MAX_JOBS, Solution};
+use otedama_devices::{Answer, BlobWork, HeaderWork, JobDescription, WorkDescription};
+use otedama_hash::{Algorithm, Difficulty, EpochInput, Target};
+use otedama_stratum::client::{ClientJob, ClientWork, MAX_JOBS, Proof, Solution};
 use otedama_stratum::v1::ExtranonceBytes;
 
 use super::link::LinkId;
@@ -29,39 +29,23 @@ pub(super) struct Found {
 }
 
 impl Jobs {
-    /// The job for devices.
-    pub(super) fn describe(
-        &mut self,
-        link: LinkId,
-        job: Arc<ClientJob>,
-        algorithm: Algorithm,
-    ) -> JobDescription {
+    /// The job for devices; `None` for work that they can't do.
+    pub(super) fn describe(&mut self, link: LinkId, job: Arc<ClientJob>) -> Option<JobDescription> {
+        let work = work(&job.work)?;
         self.next += 1;
-        let work = HeaderWork {
-            coinbase1: job.coinbase1.to_vec(),
-            coinbase2: job.coinbase2.to_vec(),
-            extranonce1: job.extranonce1.as_slice().to_vec(),
-            extranonce2_len: job.extranonce2_len,
-            merkle_branch: job.merkle_branch.to_vec(),
-            version: job.version,
-            version_mask: job.version_mask,
-            prev_hash: job.prev_hash,
-            bits: job.bits,
-            ntime: job.ntime,
-        };
         let description = JobDescription {
             id: self.next,
-            target: job.difficulty.to_target(algorithm.diff1()),
-            work: WorkDescription::Headers(work),
+            target: job.target,
+            work,
         };
         if self.recent.len() == MAX_JOBS {
             self.recent.pop_front();
         }
         self.recent.push_back((self.next, link, job));
-        description
+        Some(description)
     }
 
-    /// What to submit, or `None` when the job is forgotten or is none of headers.
+    /// What to submit, or `None` when the job is forgotten.
     pub(super) fn found(
         &self,
         found: &otedama_devices::Solution,
@@ -69,21 +53,31 @@ impl Jobs {
         tag: u64,
     ) -> Option<Found> {
         let (_, link, job) = self.recent.iter().rev().find(|(id, ..)| *id == found.job.id)?;
-        let Answer::Header(header) = &found.answer else {
-            return None;
+        let proof = match &found.answer {
+            Answer::Header(answer) => Proof::Header {
+                extranonce2: ExtranonceBytes::from_slice(answer.extranonce2.as_bytes()).ok()?,
+                ntime: answer.ntime,
+                nonce: answer.nonce,
+                version_bits: answer.version_bits,
+            },
+            Answer::Blob { nonce } => Proof::Nonce {
+                nonce: *nonce,
+                hash: found.pow.hash.to_le_bytes(),
+                mix: found.pow.mix,
+            },
         };
-        let solution = Solution {
-            job_id: Arc::clone(&job.job_id),
-            extranonce2: ExtranonceBytes::from_slice(header.extranonce2.as_bytes()).ok()?,
-            ntime: header.ntime,
-            nonce: header.nonce,
-            version_bits: header.version_bits,
-            tag,
+        let network = match &job.work {
+            ClientWork::Headers(work) => Target::from_compact(work.bits).ok(),
+            ClientWork::Blob(work) => work.network_target,
+            _ => None,
         };
-        let network = Target::from_compact(job.bits).ok();
         Some(Found {
             link: *link,
-            solution,
+            solution: Solution {
+                job_id: Arc::clone(&job.job_id),
+                tag,
+                proof,
+            },
             difficulty: Difficulty::of_hash(&found.pow.hash, algorithm.diff1()),
             block: network.is_some_and(|target| target.is_met_by(&found.pow.hash)),
         })
@@ -93,4 +87,31 @@ impl Jobs {
     pub(super) fn clear(&mut self) {
         self.recent.clear();
     }
+}
+
+fn work(work: &ClientWork) -> Option<WorkDescription> {
+    Some(match work {
+        ClientWork::Headers(work) => WorkDescription::Headers(HeaderWork {
+            coinbase1: work.coinbase1.to_vec(),
+            coinbase2: work.coinbase2.to_vec(),
+            extranonce1: work.extranonce1.as_slice().to_vec(),
+            extranonce2_len: work.extranonce2_len,
+            merkle_branch: work.merkle_branch.to_vec(),
+            version: work.version,
+            version_mask: work.version_mask,
+            prev_hash: work.prev_hash,
+            bits: work.bits,
+            ntime: work.ntime,
+        }),
+        ClientWork::Blob(work) => WorkDescription::Blob(BlobWork {
+            blob: work.blob.to_vec(),
+            nonces: work.nonces.clone(),
+            epoch: EpochInput {
+                height: work.height.unwrap_or(0),
+                seed: work.seed,
+            },
+            next_seed: None,
+        }),
+        _ => return None,
+    })
 }

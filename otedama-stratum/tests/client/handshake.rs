@@ -36,7 +36,7 @@ fn requests_follow_one_another() {
     assert_eq!(script.outputs(), []);
     script.say(&notify("a", true));
     assert_eq!(
-        script.job().version_mask,
+        script.headers().version_mask,
         0x1fff_e000,
         "never more than was asked for"
     );
@@ -60,7 +60,7 @@ fn configure_may_be_refused_in_any_way() {
         script.say(r#"{"id":3,"result":true,"error":null}"#);
         script.outputs();
         script.say(&notify("a", true));
-        assert_eq!(script.job().version_mask, 0, "{answer}");
+        assert_eq!(script.headers().version_mask, 0, "{answer}");
     }
 }
 
@@ -78,7 +78,7 @@ fn configure_may_stay_unanswered() {
     script.say(r#"{"id":3,"result":true,"error":null}"#);
     script.outputs();
     script.say(&notify("a", true));
-    assert_eq!(script.job().version_mask, 0x6000);
+    assert_eq!(script.headers().version_mask, 0x6000);
 }
 
 #[test]
@@ -143,8 +143,9 @@ fn a_job_before_the_subscription_is_mined_once_authorised() {
     script.sent();
     script.say(r#"{"id":3,"result":true,"error":null}"#);
     let job = script.job();
+    let work = job.work.headers().expect("headers");
     assert_eq!(
-        (&*job.job_id, job.extranonce1.as_slice()),
+        (&*job.job_id, work.extranonce1.as_slice()),
         ("early", &[1, 2, 3, 4][..])
     );
 }

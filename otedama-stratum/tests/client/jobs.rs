@@ -1,3 +1,4 @@
+use otedama_hash::Algorithm;
 use otedama_stratum::client::{ClientClose, ClientOutput, MAX_JOBS};
 
 use crate::script::{Script, notify};
@@ -7,27 +8,33 @@ fn a_job_carries_all_that_a_miner_needs() {
     let mut script = Script::running();
     script.say(&notify("a", true));
     let job = script.job();
-    assert_eq!((&*job.job_id, job.clean, job.version), ("a", true, 0x2000_2000));
-    assert_eq!((&*job.coinbase1, &*job.coinbase2), (&[1u8, 2][..], &[3u8, 4][..]));
+    let work = job.work.headers().expect("headers");
+    assert_eq!((&*job.job_id, job.clean, work.version), ("a", true, 0x2000_2000));
     assert_eq!(
-        (job.merkle_branch.len(), job.bits, job.ntime),
+        (&*work.coinbase1, &*work.coinbase2),
+        (&[1u8, 2][..], &[3u8, 4][..])
+    );
+    assert_eq!(
+        (work.merkle_branch.len(), work.bits, work.ntime),
         (1, 0x1d00_ffff, 0x4966_bc61)
     );
     assert_eq!(
-        (job.extranonce1.as_slice(), job.extranonce2_len),
+        (work.extranonce1.as_slice(), work.extranonce2_len),
         (&[1, 2, 3, 4][..], 4)
     );
     assert_eq!(
-        (job.difficulty.get().to_bits(), job.version_mask),
+        (job.difficulty.get().to_bits(), work.version_mask),
         (1f64.to_bits(), 0x1fff_e000)
     );
+    assert_eq!(job.target, Algorithm::SHA256D.diff1());
+    assert!(job.work.blob().is_none());
 }
 
 #[test]
 fn announcements_apply_from_the_next_job_on() {
     let mut script = Script::running();
     script.say(&notify("a", true));
-    let before = script.job();
+    let before = script.headers();
     script.say(r#"{"id":null,"method":"mining.set_difficulty","params":[0.0001]}"#);
     script.say(r#"{"id":null,"method":"mining.set_extranonce","params":["0a0b",8]}"#);
     script.say(r#"{"id":null,"method":"mining.set_version_mask","params":["ffff0000"]}"#);
@@ -35,13 +42,14 @@ fn announcements_apply_from_the_next_job_on() {
         matches!(script.output(), ClientOutput::Difficulty(d) if d.get().to_bits() == 0.0001f64.to_bits())
     );
     script.say(&notify("b", false));
-    let after = script.job();
+    let job = script.job();
+    let after = job.work.headers().expect("headers");
     assert_eq!(before.extranonce2_len, 4);
     assert_eq!(
         (after.extranonce1.as_slice(), after.extranonce2_len),
         (&[0x0a, 0x0b][..], 8)
     );
-    assert_eq!(after.difficulty.get().to_bits(), 0.0001f64.to_bits());
+    assert_eq!(job.difficulty.get().to_bits(), 0.0001f64.to_bits());
     assert_eq!(after.version_mask, 0x1fff_0000);
 
     // The older job is submitted as it was given.

@@ -1,5 +1,6 @@
 //! The client machine against a scripted server.
 
+mod cryptonote;
 mod handshake;
 mod jobs;
 mod script;

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use otedama_hash::{Monotonic, Now};
-use otedama_stratum::client::{Client, ClientConfig, ClientInput, ClientJob, ClientOutput, Solution};
+use otedama_stratum::client::{
+    Client, ClientConfig, ClientInput, ClientJob, ClientOutput, ClientWork, HeaderWork, Proof, Solution,
+};
 use otedama_stratum::v1::ExtranonceBytes;
 
 pub(crate) struct Script {
@@ -98,6 +100,14 @@ impl Script {
         }
     }
 
+    /// The only output, a job of headers.
+    pub(crate) fn headers(&mut self) -> HeaderWork {
+        match &self.job().work {
+            ClientWork::Headers(work) => work.clone(),
+            other => panic!("no headers: {other:?}"),
+        }
+    }
+
     pub(crate) fn submit(&mut self, job_id: &str, tag: u64) {
         self.input(ClientInput::Submit(solution(job_id, tag)));
     }
@@ -123,10 +133,16 @@ pub(crate) fn notify(job_id: &str, clean: bool) -> String {
 pub(crate) fn solution(job_id: &str, tag: u64) -> Solution {
     Solution {
         job_id: job_id.into(),
-        extranonce2: ExtranonceBytes::from_slice(&[0, 0, 0, 9]).expect("four bytes fit"),
+        tag,
+        proof: header(&[0, 0, 0, 9], None),
+    }
+}
+
+pub(crate) fn header(extranonce2: &[u8], version_bits: Option<u32>) -> Proof {
+    Proof::Header {
+        extranonce2: ExtranonceBytes::from_slice(extranonce2).expect("few bytes"),
         ntime: 0x4966_bc62,
         nonce: 0xdead_beef,
-        version_bits: None,
-        tag,
+        version_bits,
     }
 }

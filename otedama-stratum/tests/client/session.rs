@@ -27,7 +27,8 @@ fn a_new_connection_asks_to_resume_the_session() {
     );
     script.say(&notify("b", false));
     let job = script.job();
-    assert_eq!(job.extranonce1.as_slice(), [0x0a, 0x0b, 0x0c, 0x0d]);
+    let work = job.work.headers().expect("headers");
+    assert_eq!(work.extranonce1.as_slice(), [0x0a, 0x0b, 0x0c, 0x0d]);
     assert!(
         job.clean,
         "the first job of a connection voids those of the one before"

@@ -1,9 +1,8 @@
 use std::time::Duration;
 
-use otedama_stratum::client::{ClientInput, ClientOutput, MAX_PENDING};
-use otedama_stratum::v1::ExtranonceBytes;
+use otedama_stratum::client::{ClientInput, ClientOutput, MAX_PENDING, Proof};
 
-use crate::script::{Script, config, notify, solution};
+use crate::script::{Script, config, header, notify, solution};
 
 /// Running, with one job "a".
 fn mining() -> Script {
@@ -68,15 +67,23 @@ fn a_solution_that_cannot_count_is_not_sent() {
         message: message.to_owned(),
     };
     let mut short = solution("a", 1);
-    short.extranonce2 = ExtranonceBytes::from_slice(&[1]).unwrap();
+    short.proof = header(&[1], None);
     script.input(ClientInput::Submit(short));
     assert_eq!(script.output(), refused(1, "extranonce2 has the wrong length"));
     let mut wild = solution("a", 2);
-    wild.version_bits = Some(0x2000_0000);
+    wild.proof = header(&[0; 4], Some(0x2000_0000));
     script.input(ClientInput::Submit(wild));
     assert_eq!(script.output(), refused(2, "version bits outside the mask"));
+    let mut foreign = solution("a", 4);
+    foreign.proof = Proof::Nonce {
+        nonce: 0,
+        hash: [0; 32],
+        mix: None,
+    };
+    script.input(ClientInput::Submit(foreign));
+    assert_eq!(script.output(), refused(4, "a header is missing"));
     let mut rolled = solution("a", 3);
-    rolled.version_bits = Some(0x0abc_e000);
+    rolled.proof = header(&[0; 4], Some(0x0abc_e000));
     script.input(ClientInput::Submit(rolled));
     assert!(script.sent()[0].ends_with(r#""deadbeef","0abce000"]}"#));
 }

@@ -1,0 +1,274 @@
+//! Bitcoin's stratum: version rolling is agreed on, then the subscription, then the user.
+
+use core::time::Duration;
+use std::borrow::Cow;
+
+use otedama_hash::Difficulty;
+
+use super::connection::{Ask, Connection, Stage};
+use super::speaker::{Nonsense, Speaker};
+use super::{ClientClose, ClientConfig, ClientJob, ClientOutput, ClientWork, HeaderWork, Proof};
+use crate::v1::{
+    Configure, ErrorCode, ExtranonceBytes, Id, Notify, Reply, ServerMessage, Submit, VersionRolling,
+    parse_server_message, request,
+};
+
+#[derive(Debug)]
+pub(super) struct Bitcoin {
+    configure: ConfigureState,
+    /// What to resume after a reconnect.
+    session: Option<String>,
+    /// A job that came before the extranonce was known.
+    early: Option<Notify<'static>>,
+    extranonce: Option<(ExtranonceBytes, usize)>,
+    difficulty: Difficulty,
+    version_mask: u32,
+}
+
+/// What is known about the server's attitude to `mining.configure`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ConfigureState {
+    /// Not asked on this connection.
+    Untried,
+    /// Asked under this id; its answer counts whenever it comes.
+    Asked(u64),
+    /// The server hung up on it, so the next connection does without.
+    Unwelcome,
+}
+
+impl Default for Bitcoin {
+    fn default() -> Self {
+        Self {
+            configure: ConfigureState::Untried,
+            session: None,
+            early: None,
+            extranonce: None,
+            difficulty: Difficulty::ONE,
+            version_mask: 0,
+        }
+    }
+}
+
+impl Speaker for Bitcoin {
+    fn connected(&mut self, conn: &mut Connection) {
+        let before = core::mem::take(self);
+        self.session = before.session;
+        let mask = conn.config.want_version_mask;
+        if mask == 0 || before.configure == ConfigureState::Unwelcome {
+            return self.subscribe(conn);
+        }
+        let configure = Configure {
+            version_rolling: Some(VersionRolling {
+                mask,
+                min_bit_count: Some(mask.count_ones().min(2)),
+            }),
+            ..Configure::default()
+        };
+        let id = conn.ask(Ask::Configure, |out, id, _| {
+            request::write_configure(out, id, &configure);
+        });
+        self.configure = ConfigureState::Asked(id);
+    }
+
+    fn line(&mut self, conn: &mut Connection, line: &[u8]) -> Result<(), Nonsense> {
+        match parse_server_message(line).map_err(|_| Nonsense)? {
+            ServerMessage::Reply(reply) => self.reply(conn, &reply),
+            ServerMessage::Notify(notify) => {
+                if let Some(job) = self.job(&conn.config, notify) {
+                    conn.offer(job);
+                }
+            }
+            ServerMessage::SetDifficulty(difficulty) => {
+                self.difficulty = difficulty;
+                conn.push(ClientOutput::Difficulty(difficulty));
+            }
+            ServerMessage::SetExtranonce {
+                extranonce1,
+                extranonce2_len,
+            } => self.extranonce = Some((extranonce1, extranonce2_len)),
+            ServerMessage::SetVersionMask(mask) => self.version_mask = mask & conn.config.want_version_mask,
+            ServerMessage::Reconnect { host, port, wait_s } => conn.push(ClientOutput::Reconnect {
+                host: host.map(Cow::into_owned),
+                port,
+                wait: Duration::from_secs(wait_s.into()),
+            }),
+            ServerMessage::ShowMessage(text) => conn.push(ClientOutput::Message(text.into_owned())),
+            ServerMessage::GetVersion(id) => {
+                conn.send(|out, config| request::write_text_reply(out, id, &config.agent));
+            }
+            ServerMessage::Ping(id) => conn.send(|out, _| request::write_text_reply(out, id, "pong")),
+            ServerMessage::Unknown { id: Id::Null, .. } => {}
+            ServerMessage::Unknown { id, .. } => {
+                conn.send(|out, _| request::write_unknown_method(out, id));
+            }
+        }
+        Ok(())
+    }
+
+    fn submit(
+        &mut self,
+        conn: &mut Connection,
+        job: &ClientJob,
+        tag: u64,
+        proof: &Proof,
+    ) -> Result<(), &'static str> {
+        let (
+            ClientWork::Headers(work),
+            &Proof::Header {
+                extranonce2,
+                ntime,
+                nonce,
+                version_bits,
+            },
+        ) = (&job.work, proof)
+        else {
+            return Err("a header is missing");
+        };
+        if extranonce2.len() != work.extranonce2_len {
+            return Err("extranonce2 has the wrong length");
+        }
+        if version_bits.is_some_and(|bits| bits & !work.version_mask != 0) {
+            return Err("version bits outside the mask");
+        }
+        // Servers that agreed to version rolling refuse a submission without version bits.
+        let version_bits =
+            (work.version_mask != 0).then(|| version_bits.unwrap_or(work.version & work.version_mask));
+        conn.submit(tag, |out, id, config| {
+            let submit = Submit {
+                worker: config.user.as_str().into(),
+                job_id: (&*job.job_id).into(),
+                extranonce2,
+                ntime,
+                nonce,
+                version_bits,
+            };
+            request::write_submit(out, id, &submit);
+        });
+        Ok(())
+    }
+
+    fn unanswered(&mut self, conn: &mut Connection, ask: Ask) {
+        match ask {
+            Ask::Configure => self.subscribe(conn),
+            _ => conn.close(ClientClose::ReplyTimeout(ask.method())),
+        }
+    }
+
+    fn hung_up_on(&mut self, ask: Ask) {
+        if ask == Ask::Configure {
+            self.configure = ConfigureState::Unwelcome;
+        }
+    }
+}
+
+impl Bitcoin {
+    fn reply(&mut self, conn: &mut Connection, reply: &Reply<'_>) {
+        let Some(id) = reply.id.as_u64() else { return };
+        if self.configure == ConfigureState::Asked(id) {
+            return self.configured(conn, reply);
+        }
+        match conn.asked(id) {
+            Some(Ask::Subscribe) => self.subscribed(conn, reply),
+            Some(_) => authorized(conn, reply),
+            None => conn.settle(id, verdict(reply)),
+        }
+    }
+
+    fn configured(&mut self, conn: &mut Connection, reply: &Reply<'_>) {
+        self.configure = ConfigureState::Untried;
+        let mask = reply.configure().map_or(0, |answer| answer.version_mask);
+        self.version_mask = mask & conn.config.want_version_mask;
+        if matches!(
+            conn.stage,
+            Stage::Asking {
+                ask: Ask::Configure,
+                ..
+            }
+        ) {
+            self.subscribe(conn);
+        }
+    }
+
+    fn subscribe(&mut self, conn: &mut Connection) {
+        let session = self.session.take();
+        conn.ask(Ask::Subscribe, |out, id, config| {
+            request::write_subscribe(out, id, &config.agent, session.as_deref());
+        });
+    }
+
+    fn subscribed(&mut self, conn: &mut Connection, reply: &Reply<'_>) {
+        if let Some(error) = &reply.error {
+            return conn.close(ClientClose::SubscribeRefused(error.message.to_string()));
+        }
+        let answer = match reply.subscribe() {
+            Ok(answer) => answer,
+            Err(e) => return conn.close(ClientClose::SubscribeRefused(e.to_string())),
+        };
+        self.session = answer.session.map(Into::into);
+        self.extranonce = Some((answer.extranonce1, answer.extranonce2_len));
+        if let Some(notify) = self.early.take()
+            && let Some(job) = self.job(&conn.config, notify)
+        {
+            conn.offer(job);
+        }
+        authorize(conn);
+    }
+
+    /// Builds the job with the difficulty, extranonce and mask that count at this moment. Before the
+    /// extranonce is known the job is kept for later.
+    fn job(&mut self, config: &ClientConfig, notify: Notify<'_>) -> Option<ClientJob> {
+        let Some((extranonce1, extranonce2_len)) = self.extranonce else {
+            self.early = Some(notify.into_owned());
+            return None;
+        };
+        Some(ClientJob {
+            job_id: notify.job_id.into(),
+            clean: notify.clean,
+            target: self.difficulty.to_target(config.diff1),
+            difficulty: self.difficulty,
+            work: ClientWork::Headers(HeaderWork {
+                prev_hash: notify.prev_hash,
+                coinbase1: notify.coinbase1.into(),
+                coinbase2: notify.coinbase2.into(),
+                merkle_branch: notify.merkle_branch.into(),
+                version: notify.version,
+                bits: notify.bits,
+                ntime: notify.ntime,
+                extranonce1,
+                extranonce2_len,
+                version_mask: self.version_mask,
+            }),
+        })
+    }
+}
+
+fn authorize(conn: &mut Connection) {
+    conn.ask(Ask::Authorize, |out, id, config| {
+        request::write_authorize(out, id, &config.user, &config.password);
+    });
+    if let Some(difficulty) = conn.config.suggest_difficulty {
+        conn.request(|out, id, _| request::write_suggest_difficulty(out, id, difficulty));
+    }
+    conn.request(|out, id, _| request::write_extranonce_subscribe(out, id));
+}
+
+fn authorized(conn: &mut Connection, reply: &Reply<'_>) {
+    if reply.is_true() {
+        return conn.run();
+    }
+    let reason = reply
+        .error
+        .as_ref()
+        .map_or("no reason given", |error| &error.message);
+    conn.close(ClientClose::Unauthorized(reason.to_owned()));
+}
+
+fn verdict(reply: &Reply<'_>) -> Result<(), (i32, String)> {
+    if reply.is_true() {
+        return Ok(());
+    }
+    Err(reply.error.as_ref().map_or_else(
+        || (ErrorCode::Other.code(), "no reason given".to_owned()),
+        |error| (error.code, error.message.to_string()),
+    ))
+}
