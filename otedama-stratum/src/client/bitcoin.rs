@@ -1,16 +1,14 @@
 //! Bitcoin's stratum: version rolling is agreed on, then the subscription, then the user.
 
-use core::time::Duration;
-use std::borrow::Cow;
-
 use otedama_hash::Difficulty;
 
 use super::connection::{Ask, Connection, Stage};
+use super::reply::{authorize, authorized, verdict};
 use super::speaker::{Nonsense, Speaker};
 use super::{ClientClose, ClientConfig, ClientJob, ClientOutput, ClientWork, HeaderWork, Proof};
 use crate::v1::{
-    Configure, ErrorCode, ExtranonceBytes, Id, Notify, Reply, ServerMessage, Submit, VersionRolling,
-    parse_server_message, request,
+    Configure, ExtranonceBytes, Notify, Reply, ServerMessage, Submit, VersionRolling, parse_server_message,
+    request,
 };
 
 #[derive(Debug)]
@@ -87,20 +85,11 @@ impl Speaker for Bitcoin {
                 extranonce2_len,
             } => self.extranonce = Some((extranonce1, extranonce2_len)),
             ServerMessage::SetVersionMask(mask) => self.version_mask = mask & conn.config.want_version_mask,
-            ServerMessage::Reconnect { host, port, wait_s } => conn.push(ClientOutput::Reconnect {
-                host: host.map(Cow::into_owned),
-                port,
-                wait: Duration::from_secs(wait_s.into()),
-            }),
-            ServerMessage::ShowMessage(text) => conn.push(ClientOutput::Message(text.into_owned())),
-            ServerMessage::GetVersion(id) => {
-                conn.send(|out, config| request::write_text_reply(out, id, &config.agent));
-            }
+            ServerMessage::Reconnect { host, port, wait_s } => conn.redirect(host, port, wait_s),
+            ServerMessage::ShowMessage(text) => conn.show(text),
+            ServerMessage::GetVersion(id) => conn.tell_version(id),
             ServerMessage::Ping(id) => conn.send(|out, _| request::write_text_reply(out, id, "pong")),
-            ServerMessage::Unknown { id: Id::Null, .. } => {}
-            ServerMessage::Unknown { id, .. } => {
-                conn.send(|out, _| request::write_unknown_method(out, id));
-            }
+            ServerMessage::Unknown { id, .. } => conn.refuse_call(id),
         }
         Ok(())
     }
@@ -170,7 +159,9 @@ impl Bitcoin {
         match conn.asked(id) {
             Some(Ask::Subscribe) => self.subscribed(conn, reply),
             Some(_) => authorized(conn, reply),
-            None => conn.settle(id, verdict(reply)),
+            None => {
+                conn.settle(id, verdict(reply));
+            }
         }
     }
 
@@ -240,35 +231,4 @@ impl Bitcoin {
             }),
         })
     }
-}
-
-fn authorize(conn: &mut Connection) {
-    conn.ask(Ask::Authorize, |out, id, config| {
-        request::write_authorize(out, id, &config.user, &config.password);
-    });
-    if let Some(difficulty) = conn.config.suggest_difficulty {
-        conn.request(|out, id, _| request::write_suggest_difficulty(out, id, difficulty));
-    }
-    conn.request(|out, id, _| request::write_extranonce_subscribe(out, id));
-}
-
-fn authorized(conn: &mut Connection, reply: &Reply<'_>) {
-    if reply.is_true() {
-        return conn.run();
-    }
-    let reason = reply
-        .error
-        .as_ref()
-        .map_or("no reason given", |error| &error.message);
-    conn.close(ClientClose::Unauthorized(reason.to_owned()));
-}
-
-fn verdict(reply: &Reply<'_>) -> Result<(), (i32, String)> {
-    if reply.is_true() {
-        return Ok(());
-    }
-    Err(reply.error.as_ref().map_or_else(
-        || (ErrorCode::Other.code(), "no reason given".to_owned()),
-        |error| (error.code, error.message.to_string()),
-    ))
 }

@@ -2,6 +2,8 @@ use core::time::Duration;
 
 use otedama_hash::{Algorithm, Difficulty, Target};
 
+use crate::v1::dialect::ethereum::Protocol;
+
 /// What a pool speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -11,6 +13,10 @@ pub enum Language {
     Bitcoin,
     /// The language of Monero's pools: `login`, `job`, `submit`, `keepalived`.
     CryptoNote,
+    /// The language of Ravencoin's pools: Bitcoin's methods around a header's hash.
+    KawPow,
+    /// One of the languages of Ethash's pools.
+    Ethereum(Protocol),
 }
 
 /// What a client asks of its pool.
@@ -22,6 +28,10 @@ pub struct ClientConfig {
     pub user: String,
     /// Often "x", or options such as "d=1024".
     pub password: String,
+    /// The server as the owner named it, for languages in which it is greeted by name.
+    pub host: String,
+    /// The server's port, likewise.
+    pub port: u16,
     /// The user agent.
     pub agent: String,
     /// Name of the rig, for languages that send it beside the user.
@@ -51,6 +61,8 @@ impl Default for ClientConfig {
             language: Language::default(),
             user: String::new(),
             password: "x".to_owned(),
+            host: String::new(),
+            port: 0,
             agent: concat!("otedama/", env!("CARGO_PKG_VERSION")).to_owned(),
             rig: None,
             algorithms: Vec::new(),

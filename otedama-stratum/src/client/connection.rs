@@ -1,4 +1,5 @@
 use core::time::Duration;
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -6,10 +7,14 @@ use otedama_hash::{Difficulty, Monotonic};
 
 use super::jobs::Jobs;
 use super::pending::Pending;
-use super::{ClientClose, ClientConfig, ClientJob, ClientOutput};
+use super::{ClientClose, ClientConfig, ClientJob, ClientOutput, Language};
+use crate::v1::dialect::ethereum::Protocol;
+use crate::v1::{Id, request};
 
 /// Lines are gathered into one `Send` up to about this many bytes.
 const MAX_SEND_LEN: usize = 16 * 1024;
+/// The highest id that EIP-1571 allows.
+const MAX_SHORT_ID: u64 = 65_535;
 
 /// How far a connection has come. Requests of the handshake follow one another, because some servers
 /// drop what comes before its time.
@@ -27,18 +32,22 @@ pub(super) enum Stage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ask {
     Configure,
+    Hello,
     Subscribe,
     Authorize,
     Login,
+    ProxyLogin,
 }
 
 impl Ask {
     pub(super) const fn method(self) -> &'static str {
         match self {
             Self::Configure => "mining.configure",
+            Self::Hello => "mining.hello",
             Self::Subscribe => "mining.subscribe",
             Self::Authorize => "mining.authorize",
             Self::Login => "login",
+            Self::ProxyLogin => "eth_submitLogin",
         }
     }
 }
@@ -94,9 +103,22 @@ impl Connection {
 
     /// Sends a request; the id that its reply will carry.
     pub(super) fn request(&mut self, write: impl FnOnce(&mut Vec<u8>, u64, &ClientConfig)) -> u64 {
-        let id = self.next_id;
-        self.next_id += 1;
+        let id = self.take_id();
         self.send(|out, config| write(out, id, config));
+        id
+    }
+
+    fn take_id(&mut self) -> u64 {
+        let max = match self.config.language {
+            Language::Ethereum(Protocol::V2) => MAX_SHORT_ID,
+            _ => u64::MAX,
+        };
+        // Few solutions wait, so that a free id is near.
+        while self.pending.holds(self.next_id) {
+            self.next_id = if self.next_id == max { 1 } else { self.next_id + 1 };
+        }
+        let id = self.next_id;
+        self.next_id = if id == max { 1 } else { id + 1 };
         id
     }
 
@@ -126,10 +148,10 @@ impl Connection {
         }
     }
 
-    /// Passes on the verdict on the solution that was sent under this id; nothing for other ids.
-    pub(super) fn settle(&mut self, id: u64, verdict: Result<(), (i32, String)>) {
+    /// Passes on the verdict on the solution that was sent under this id; `false` for other ids.
+    pub(super) fn settle(&mut self, id: u64, verdict: Result<(), (i32, String)>) -> bool {
         let Some((tag, sent)) = self.pending.take(id) else {
-            return;
+            return false;
         };
         self.push(match verdict {
             Ok(()) => ClientOutput::Accepted {
@@ -138,6 +160,33 @@ impl Connection {
             },
             Err((code, message)) => ClientOutput::Rejected { tag, code, message },
         });
+        true
+    }
+
+    /// Passes on that the server wants the client elsewhere.
+    pub(super) fn redirect(&mut self, host: Option<Cow<'_, str>>, port: Option<u16>, wait_s: u32) {
+        self.push(ClientOutput::Reconnect {
+            host: host.map(Cow::into_owned),
+            port,
+            wait: Duration::from_secs(wait_s.into()),
+        });
+    }
+
+    /// Passes a text on.
+    pub(super) fn show(&mut self, text: Cow<'_, str>) {
+        self.push(ClientOutput::Message(text.into_owned()));
+    }
+
+    /// Answers `client.get_version`.
+    pub(super) fn tell_version(&mut self, id: Id<'_>) {
+        self.send(|out, config| request::write_text_reply(out, id, &config.agent));
+    }
+
+    /// Answers a call that this client doesn't know, if it wants an answer.
+    pub(super) fn refuse_call(&mut self, id: Id<'_>) {
+        if id != Id::Null {
+            self.send(|out, _| request::write_unknown_method(out, id));
+        }
     }
 
     /// Solutions can be submitted from now on.

@@ -87,6 +87,9 @@ pub enum ClientClose {
     /// The server's jobs are for an algorithm that the miner was not configured for.
     #[error("the server's jobs are for {0:?}, which is not among the miner's algorithms")]
     UnknownAlgorithm(String),
+    /// The server ended the session.
+    #[error("the server ended the session")]
+    Farewell,
     /// A line was longer than [`MAX_SERVER_LINE`](super::MAX_SERVER_LINE).
     #[error("a line was too long")]
     LineTooLong,

@@ -91,6 +91,33 @@ pub struct BlobWork {
     pub network_target: Option<Target>,
 }
 
+impl ClientJob {
+    /// Nonce, header hash and mix hash of a solution of Ethash or `KawPow`.
+    pub(super) fn mixed(&self, proof: &Proof) -> Result<(u64, [u8; 32], [u8; 32]), &'static str> {
+        let (ClientWork::Blob(work), &Proof::Nonce { nonce, mix, .. }) = (&self.work, proof) else {
+            return Err("a nonce is missing");
+        };
+        let header = (*work.blob)
+            .try_into()
+            .map_err(|_| "the job has no header hash")?;
+        if !work.nonces.contains(&nonce) {
+            return Err("the nonce is not one of the job's");
+        }
+        Ok((nonce, header, mix.ok_or("a mix hash is missing")?))
+    }
+}
+
+/// The 64-bit nonces that begin with these bytes; none if the bytes leave no room.
+pub(super) fn nonces_behind(extranonce: &[u8]) -> Option<Range<u64>> {
+    let free_bits = u64::BITS.checked_sub(8 * extranonce.len() as u32)?;
+    let count = 1_u64.checked_shl(free_bits).unwrap_or(u64::MAX);
+    let fixed = extranonce
+        .iter()
+        .fold(0_u64, |fixed, byte| fixed << 8 | u64::from(*byte));
+    let start = fixed.checked_shl(free_bits).unwrap_or(0);
+    (free_bits > 0).then(|| start..start.saturating_add(count))
+}
+
 /// A share to submit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Solution {

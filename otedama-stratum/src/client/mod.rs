@@ -8,11 +8,14 @@ mod bitcoin;
 mod config;
 mod connection;
 mod cryptonote;
+mod ethereum;
 mod io;
 mod job;
 mod jobs;
+mod kawpow;
 mod machine;
 mod pending;
+mod reply;
 mod speaker;
 
 pub use config::{ClientConfig, Language};

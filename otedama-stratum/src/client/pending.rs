@@ -27,14 +27,17 @@ impl Pending {
         self.waiting.len() >= MAX_PENDING
     }
 
-    /// Ids have to rise.
     pub(super) fn insert(&mut self, id: u64, tag: u64, sent: Monotonic) {
         self.waiting.push_back(Waiting { id, tag, sent });
     }
 
+    pub(super) fn holds(&self, id: u64) -> bool {
+        self.waiting.iter().any(|w| w.id == id)
+    }
+
     /// Takes the solution that was sent under `id`: its tag and when it was sent.
     pub(super) fn take(&mut self, id: u64) -> Option<(u64, Monotonic)> {
-        let at = self.waiting.binary_search_by_key(&id, |w| w.id).ok()?;
+        let at = self.waiting.iter().position(|w| w.id == id)?;
         self.waiting.remove(at).map(|w| (w.tag, w.sent))
     }
 

@@ -3,7 +3,8 @@ use core::fmt;
 use otedama_hash::Monotonic;
 
 use super::connection::{Ask, Connection};
-use super::{ClientClose, ClientJob, Language, Proof, bitcoin, cryptonote};
+use super::{ClientClose, ClientJob, Language, Proof, bitcoin, cryptonote, ethereum, kawpow};
+use crate::v1::dialect::ethereum::Protocol;
 
 /// A line that makes no sense.
 #[derive(Clone, Copy, Debug)]
@@ -52,5 +53,9 @@ pub(super) fn speaker(language: Language) -> Box<dyn Speaker> {
     match language {
         Language::Bitcoin => Box::<bitcoin::Bitcoin>::default(),
         Language::CryptoNote => Box::<cryptonote::CryptoNote>::default(),
+        Language::KawPow => Box::<kawpow::KawPow>::default(),
+        Language::Ethereum(Protocol::V1) => Box::<ethereum::V1>::default(),
+        Language::Ethereum(Protocol::V2) => Box::<ethereum::V2>::default(),
+        Language::Ethereum(Protocol::Proxy) => Box::<ethereum::Proxy>::default(),
     }
 }

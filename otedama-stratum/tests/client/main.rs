@@ -1,8 +1,10 @@
 //! The client machine against a scripted server.
 
 mod cryptonote;
+mod ethereum;
 mod handshake;
 mod jobs;
+mod kawpow;
 mod script;
 mod session;
 mod submit;
