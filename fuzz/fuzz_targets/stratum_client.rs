@@ -10,6 +10,7 @@ use otedama_stratum::client::{
     Solution,
 };
 use otedama_stratum::v1::ExtranonceBytes;
+use otedama_stratum::v1::dialect::ethereum::Protocol;
 
 struct World {
     client: Client,
@@ -69,13 +70,20 @@ impl World {
     }
 }
 
-const LANGUAGES: [Language; 2] = [Language::Bitcoin, Language::CryptoNote];
+const LANGUAGES: [Language; 6] = [
+    Language::Bitcoin,
+    Language::CryptoNote,
+    Language::KawPow,
+    Language::Ethereum(Protocol::V1),
+    Language::Ethereum(Protocol::V2),
+    Language::Ethereum(Protocol::Proxy),
+];
 
 // Lines of the input are the server's; a line that starts with a control byte is something else. The first
 // byte names the language if it is one of the control bytes from 16 on.
 fuzz_target!(|data: &[u8]| {
     let (language, data) = match data {
-        [byte @ 16..32, data @ ..] => (LANGUAGES[usize::from(*byte) % LANGUAGES.len()], data),
+        [byte @ 16..32, data @ ..] => (LANGUAGES[usize::from(*byte - 16) % LANGUAGES.len()], data),
         _ => (Language::Bitcoin, data),
     };
     let mut world = World {

@@ -1,5 +1,6 @@
 //! The client machine against a scripted server.
 
+mod any_server;
 mod cryptonote;
 mod ethereum;
 mod handshake;
