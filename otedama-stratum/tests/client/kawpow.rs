@@ -105,6 +105,13 @@ fn requests_follow_one_another() {
         script.sent(),
         [r#"{"id":4,"method":"mining.subscribe","params":["test/1","5f"]}"#]
     );
+    // Its extranonce may be another one, which a job has to wait for.
+    script.say(&notify("early", 1, false));
+    assert_eq!(script.outputs(), []);
+    script.say(r#"{"id":4,"result":["5f","0a"],"error":null}"#);
+    script.say(r#"{"id":5,"result":true,"error":null}"#);
+    let work = self::job(&mut script).work;
+    assert_eq!(work.blob().expect("a blob").nonces.start, 0x0a00_0000_0000_0000);
 }
 
 #[test]
