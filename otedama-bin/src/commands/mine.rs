@@ -12,7 +12,8 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::{Failure, Outcome};
 use crate::config::{Algorithm, Priority};
 use crate::mine::{
-    AddressError, Engine, Event, MineConfig, PoolAddress, PoolLogin, Stats, Timing, benchmark, hashrate_text,
+    AddressError, Engine, Event, MineConfig, PoolAddress, PoolLogin, Stats, Timing, benchmark, detect,
+    hashrate_text,
 };
 
 /// Events that may wait for the terminal.
@@ -37,9 +38,13 @@ pub struct MineArgs {
     /// Password at the pool; one for each pool, or one for all that follow.
     #[arg(short = 'p', long = "password", value_name = "PASSWORD", default_value = "x")]
     passwords: Vec<String>,
-    /// Proof of work: sha256d or scrypt.
-    #[arg(short = 'a', long, default_value = "sha256d", value_parser = algorithm)]
-    algorithm: Algorithm,
+    /// Proof of work: sha256d, scrypt, randomx, etchash, ethash or kawpow. Without it, what the first user's address is mined
+    /// with, or what the pool's first job is for.
+    #[arg(short = 'a', long, value_parser = algorithm)]
+    algorithm: Option<Algorithm>,
+    /// Do without the datasets of randomx, etchash, ethash and kawpow: many times slower, but without the gigabytes.
+    #[arg(long)]
+    light: bool,
     /// Mining threads; 0 is one per core.
     #[arg(short = 't', long, default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=1024))]
     threads: u16,
@@ -93,25 +98,35 @@ pub fn run(args: &MineArgs) -> Outcome {
     if args.benchmark {
         return measure(args);
     }
-    let config = config(args)?;
+    let mut config = config(args)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(watch(config, args.exit_after_accepted))
+    runtime.block_on(async {
+        if args.algorithm.is_none() {
+            config.algorithm = tokio::select! {
+                found = detect(&config.pools) => found?,
+                signal = stop_signal() => return Ok(signal?),
+            };
+        }
+        watch(config, args.exit_after_accepted).await
+    })
 }
 
 fn measure(args: &MineArgs) -> Outcome {
+    let algorithm = args.algorithm.unwrap_or(Algorithm::Sha256d);
     let result = benchmark(
-        args.algorithm.to_hash(),
+        algorithm.to_hash(),
         args.backend.as_deref(),
         usize::from(args.threads),
+        args.light,
         Duration::from_secs(args.seconds),
     )?;
     let mut out = io::stdout().lock();
     writeln!(
         out,
         "{}: {} hashes/s ({}) with {} threads over {:.1} s",
-        args.algorithm,
+        algorithm,
         result.rate().round(),
         hashrate_text(result.rate()),
         result.threads,
@@ -148,7 +163,8 @@ fn config(args: &MineArgs) -> Result<MineConfig, Failure> {
         (timing.retry_min, timing.retry_max) = (pause(*min)?, pause(*max)?);
     }
     Ok(MineConfig {
-        algorithm: args.algorithm.to_hash(),
+        algorithm: args.algorithm.unwrap_or(Algorithm::Sha256d).to_hash(),
+        light: args.light,
         backend: args.backend.clone(),
         threads: usize::from(args.threads),
         priority: if args.low_priority {

@@ -14,6 +14,14 @@ choice! {
         Sha256d = "sha256d",
         /// Litecoin's, N = 1024, r = p = 1.
         Scrypt = "scrypt",
+        /// Monero's.
+        RandomX = "randomx",
+        /// Ethereum Classic's.
+        Etchash = "etchash",
+        /// Ethereum's, as it was.
+        Ethash = "ethash",
+        /// Ravencoin's.
+        KawPow = "kawpow",
     }
 }
 
@@ -23,6 +31,10 @@ impl Algorithm {
         match self {
             Self::Sha256d => otedama_hash::Algorithm::SHA256D,
             Self::Scrypt => otedama_hash::Algorithm::SCRYPT,
+            Self::RandomX => otedama_hash::Algorithm::RANDOMX,
+            Self::Etchash => otedama_hash::Algorithm::ETCHASH,
+            Self::Ethash => otedama_hash::Algorithm::ETHASH,
+            Self::KawPow => otedama_hash::Algorithm::KAWPOW,
         }
     }
 }
@@ -77,6 +89,8 @@ impl Default for Mining {
 pub struct Cpu {
     /// Mining threads; 0 is one per core.
     pub threads: usize,
+    /// Do without the datasets of RandomX, Ethash and `KawPow`: many times slower, but without the gigabytes.
+    pub light: bool,
     /// Name of the backend, such as `avx2`; the fastest without one.
     pub backend: Option<String>,
     /// Scheduling priority.
@@ -87,6 +101,7 @@ impl Default for Cpu {
     fn default() -> Self {
         Self {
             threads: 0,
+            light: false,
             backend: None,
             priority: Priority::Normal,
         }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use otedama_stratum::v1::dialect::ethereum::Protocol;
+
 /// Where a pool is: host name or IP address, and port.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PoolAddress {
@@ -10,6 +12,9 @@ pub struct PoolAddress {
     pub host: String,
     /// TCP port.
     pub port: u16,
+    /// Which of Ethash's protocols the pool speaks, if the scheme says so: `stratum1+tcp` is eth-proxy, `stratum2+tcp`
+    /// EthereumStratum/1.0.0 and `stratum3+tcp` EthereumStratum/2.0.0, as ethminer has them.
+    pub protocol: Option<Protocol>,
 }
 
 /// Text that is no address of a pool that this build can mine on.
@@ -30,9 +35,12 @@ impl FromStr for PoolAddress {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        let rest = match text.split_once("://") {
-            None => text,
-            Some(("stratum+tcp" | "stratum" | "tcp", rest)) => rest,
+        let (protocol, rest) = match text.split_once("://") {
+            None => (None, text),
+            Some(("stratum+tcp" | "stratum" | "tcp", rest)) => (None, rest),
+            Some(("stratum1+tcp", rest)) => (Some(Protocol::Proxy), rest),
+            Some(("stratum2+tcp", rest)) => (Some(Protocol::V1), rest),
+            Some(("stratum3+tcp", rest)) => (Some(Protocol::V2), rest),
             Some(("stratum+ssl" | "stratum+tls" | "stratums" | "ssl" | "tls", _)) => {
                 return Err(AddressError::Encrypted(text.to_owned()));
             }
@@ -64,16 +72,23 @@ impl FromStr for PoolAddress {
         Ok(Self {
             host: bare.unwrap_or(host).to_owned(),
             port,
+            protocol,
         })
     }
 }
 
 impl fmt::Display for PoolAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = match self.protocol {
+            None => "stratum",
+            Some(Protocol::Proxy) => "stratum1",
+            Some(Protocol::V1) => "stratum2",
+            Some(Protocol::V2) => "stratum3",
+        };
         if self.host.contains(':') {
-            write!(f, "stratum+tcp://[{}]:{}", self.host, self.port)
+            write!(f, "{scheme}+tcp://[{}]:{}", self.host, self.port)
         } else {
-            write!(f, "stratum+tcp://{}:{}", self.host, self.port)
+            write!(f, "{scheme}+tcp://{}:{}", self.host, self.port)
         }
     }
 }
@@ -89,6 +104,8 @@ mod tests {
             ("stratum+tcp://pool.example.com:3333/", "pool.example.com", 3333),
             ("127.0.0.1:3333", "127.0.0.1", 3333),
             ("stratum+tcp://[::1]:3333", "::1", 3333),
+            ("stratum1+tcp://[::1]:3333", "::1", 3333),
+            ("stratum3+tcp://pool.example.com:1", "pool.example.com", 1),
         ] {
             let address: PoolAddress = text.parse().unwrap();
             assert_eq!((address.host.as_str(), address.port), (host, port), "{text}");

@@ -1,15 +1,17 @@
 //! How fast the devices are, without a pool.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 
-use otedama_devices::cpu::{CpuMiner, CpuOptions};
-use otedama_devices::{Device, HeaderWork, JobDescription, WorkDescription};
-use otedama_hash::{Algorithm, Hash256, Registry, Target, U256};
+use otedama_devices::cpu::CpuMiner;
+use otedama_devices::{BlobWork, Device, HeaderWork, JobDescription, OpenError, Status, WorkDescription};
+use otedama_hash::{Algorithm, EpochInput, Hash256, Registry, Target, U256};
 
 use super::EngineError;
-use super::engine::{choose, threads};
+use super::engine::{choose, options, threads};
+use super::language::needs_memory;
 
 /// Hashes are counted in steps; before this they say nothing.
 const WARM_UP: Duration = Duration::from_millis(200);
@@ -45,6 +47,7 @@ pub fn benchmark(
     algorithm: Algorithm,
     backend: Option<&str>,
     wanted: usize,
+    light: bool,
     duration: Duration,
 ) -> Result<Benchmark, EngineError> {
     let registry = Registry::with_builtin();
@@ -52,9 +55,16 @@ pub fn benchmark(
     let count = threads(wanted);
     // The target is met by one hash in 2^256, so nothing ever arrives here.
     let (solutions, _none) = sync_channel(1);
-    let mut device = CpuMiner::start(Arc::clone(backend), CpuOptions::new(count), &solutions)?;
-    device.set_job(Arc::new(job()))?;
-    std::thread::sleep(WARM_UP);
+    let mut device = CpuMiner::start(Arc::clone(backend), options(wanted, light), &solutions)?;
+    device.set_job(Arc::new(job(algorithm)))?;
+    loop {
+        std::thread::sleep(WARM_UP);
+        match device.status() {
+            Status::Preparing | Status::Idle => {}
+            Status::Failed(why) => return Err(OpenError::from(why).into()),
+            _ => break,
+        }
+    }
     let (before, start) = (device.counters().hashes(), Instant::now());
     std::thread::sleep(duration);
     let (after, elapsed) = (device.counters().hashes(), start.elapsed());
@@ -66,8 +76,34 @@ pub fn benchmark(
     })
 }
 
-fn job() -> JobDescription {
-    let work = HeaderWork {
+fn job(algorithm: Algorithm) -> JobDescription {
+    let work = match algorithm {
+        Algorithm::RANDOMX => blob(76, 0..1 << 32),
+        _ if needs_memory(algorithm) => blob(32, 0..u64::MAX),
+        _ => WorkDescription::Headers(headers()),
+    };
+    JobDescription {
+        id: 1,
+        target: Target::from_u256(U256::ZERO),
+        work,
+    }
+}
+
+/// So many bytes of the first epoch.
+fn blob(len: usize, nonces: Range<u64>) -> WorkDescription {
+    WorkDescription::Blob(BlobWork {
+        blob: vec![0; len],
+        nonces,
+        epoch: EpochInput {
+            height: 0,
+            seed: Some([0; 32]),
+        },
+        next_seed: None,
+    })
+}
+
+fn headers() -> HeaderWork {
+    HeaderWork {
         coinbase1: vec![0; 60],
         coinbase2: vec![0; 60],
         extranonce1: vec![0; 4],
@@ -78,10 +114,5 @@ fn job() -> JobDescription {
         prev_hash: Hash256::ZERO,
         bits: 0x207f_ffff,
         ntime: 1_700_000_000,
-    };
-    JobDescription {
-        id: 1,
-        target: Target::from_u256(U256::ZERO),
-        work: WorkDescription::Headers(work),
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use otedama_devices::cpu::{CpuMiner, CpuOptions, topology};
 use otedama_devices::{JobError, OpenError, Solution};
-use otedama_hash::{Algorithm, HashBackend, Registry};
+use otedama_hash::{Algorithm, HashBackend, MemoryPlan, Registry};
 use tokio::sync::{mpsc, watch};
 
 use super::miner::Miner;
@@ -136,7 +136,7 @@ fn prepare(
     let registry = Registry::with_builtin();
     let backend = choose(&registry, config.algorithm, config.backend.as_deref())?;
     let (to_forwarder, from_devices) = sync_channel::<Solution>(MAX_SOLUTIONS);
-    let options = CpuOptions::new(threads(config.threads));
+    let options = options(config.threads, config.light);
     let device = CpuMiner::start(Arc::clone(backend), options, &to_forwarder)?;
     let (forward, solutions) = mpsc::channel(MAX_SOLUTIONS);
     // Devices block, the miner's loop must not: this thread stands between. It ends with the devices.
@@ -154,6 +154,15 @@ fn prepare(
         .build()?;
     lock(&stats).threads = device.running_threads();
     Ok((runtime, Miner::new(config, device, solutions, events, stats)))
+}
+
+/// How the CPU mines.
+pub(super) fn options(wanted_threads: usize, light: bool) -> CpuOptions {
+    let mut options = CpuOptions::new(threads(wanted_threads));
+    if light {
+        options.epochs.memory = MemoryPlan::Light;
+    }
+    options
 }
 
 /// The backend with the name `wanted`, or the fastest on this machine.

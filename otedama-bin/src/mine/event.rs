@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use otedama_hash::MemoryPlan;
+
 /// Something worth a line.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -55,6 +57,10 @@ pub enum Event {
         /// Whether the miner goes there.
         followed: bool,
     },
+    /// The cache or dataset that the work needs is being built; nothing is hashed meanwhile.
+    Preparing,
+    /// The device works, with a dataset or without.
+    Mining(MemoryPlan),
     /// A text from the pool's operator.
     Message(String),
     /// Something about this machine, such as a job that no device can do.
@@ -107,6 +113,11 @@ impl fmt::Display for Event {
                     Plain(to)
                 )
             }
+            Self::Preparing => f.write_str("preparing the memory that this work needs"),
+            Self::Mining(MemoryPlan::Full) => f.write_str("mining with a dataset"),
+            Self::Mining(MemoryPlan::Light) => f.write_str(
+                "mining without a dataset, many times slower: there is no room for it, or not yet",
+            ),
             Self::Message(text) => write!(f, "pool says: {}", Plain(text)),
             Self::Trouble(text) => write!(f, "{}", Plain(text)),
         }

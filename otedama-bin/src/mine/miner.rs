@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use otedama_devices::Device;
 use otedama_devices::cpu::CpuMiner;
+use otedama_devices::{Device, Status};
 use otedama_hash::Monotonic;
 use otedama_stratum::client::{Client, ClientConfig, ClientJob};
 use tokio::sync::{mpsc, watch};
@@ -19,6 +19,7 @@ use super::redirect::same_domain;
 use super::shares::Share;
 use super::work::Jobs;
 use super::{Event, MineConfig, PoolAddress, Stats};
+use super::{detect, language};
 use crate::serve::clock::Clock;
 
 const MAX_LINK_EVENTS: usize = 1024;
@@ -34,6 +35,8 @@ pub(super) struct Miner {
     events: Option<mpsc::Sender<Event>>,
     pub(super) stats: Arc<Mutex<Stats>>,
     meter: RateMeter,
+    /// What the device was last seen at.
+    status: Status,
     pub(super) pools: Pools,
     pub(super) jobs: Jobs,
     /// What was submitted and is not answered yet, by tag.
@@ -75,6 +78,7 @@ impl Miner {
             events,
             stats,
             meter: RateMeter::default(),
+            status: Status::Idle,
             jobs: Jobs::default(),
             submitted: BTreeMap::new(),
             from_links,
@@ -148,11 +152,10 @@ impl Miner {
         let pool = self.pools.get_mut(index);
         let client = pool.client.take().unwrap_or_else(|| {
             Client::new(ClientConfig {
-                user: pool.login.user.clone(),
-                password: pool.login.password.clone(),
-                diff1: config.algorithm.diff1(),
+                language: language::of(config.algorithm, pool.address().protocol, pool.refusals),
+                algorithms: language::wire_names(config.algorithm),
                 suggest_difficulty: config.suggest_difficulty,
-                ..ClientConfig::default()
+                ..detect::config(&pool.login, config.algorithm)
             })
         });
         self.next_link += 1;
@@ -250,6 +253,7 @@ impl Miner {
         };
         let pool = self.pools.get(index);
         let to = PoolAddress {
+            protocol: pool.address().protocol,
             host: host.unwrap_or_else(|| pool.address().host.clone()),
             port: port.unwrap_or(pool.address().port),
         };
@@ -301,7 +305,9 @@ impl Miner {
                 return;
             };
             let address = self.pools.get(pool).address().to_string();
-            self.pools.get_mut(pool).client = Some(client);
+            self.pools
+                .get_mut(pool)
+                .refused(client, language::has_choice(self.config.algorithm));
             let retry = self.pools.failed(pool, self.active_pool(), now);
             if self.active.is_none() {
                 self.report(Event::Disconnected {
@@ -334,6 +340,7 @@ impl Miner {
     }
 
     fn measure(&mut self) {
+        self.look_at_device();
         let now = self.now();
         let counters = self.device.counters();
         self.meter.sample(now, counters.hashes());
@@ -345,10 +352,34 @@ impl Miner {
         stats.uptime = now.since(Monotonic::ZERO);
     }
 
+    /// Says what the device is about, when that has changed and the algorithm needs memory first.
+    fn look_at_device(&mut self) {
+        let status = self.device.status();
+        if status == self.status {
+            return;
+        }
+        let event = match &status {
+            Status::Preparing => Some(Event::Preparing),
+            Status::Mining(plan) if language::needs_memory(self.config.algorithm) => {
+                Some(Event::Mining(*plan))
+            }
+            Status::Failed(why) => Some(Event::Trouble(why.to_string())),
+            _ => None,
+        };
+        self.status = status;
+        if let Some(event) = event {
+            self.report(event);
+        }
+    }
+
     pub(super) fn report(&self, event: Event) {
         match &event {
             Event::Disconnected { .. } | Event::Trouble(_) => tracing::warn!("miner: {event}"),
-            Event::Connected { .. } | Event::Redirected { .. } | Event::Message(_) => {
+            Event::Connected { .. }
+            | Event::Preparing
+            | Event::Mining(_)
+            | Event::Redirected { .. }
+            | Event::Message(_) => {
                 tracing::info!("miner: {event}");
             }
             _ => tracing::debug!("miner: {event}"),

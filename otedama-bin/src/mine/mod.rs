@@ -5,8 +5,10 @@
 mod address;
 mod backoff;
 mod benchmark;
+mod detect;
 mod engine;
 mod event;
+mod language;
 mod link;
 mod miner;
 mod pools;
@@ -22,6 +24,7 @@ use otedama_hash::{Algorithm, Difficulty};
 
 pub use address::{AddressError, PoolAddress};
 pub use benchmark::{Benchmark, benchmark};
+pub use detect::{Undetected, detect};
 pub(crate) use engine::clock as race_clock;
 pub use engine::{Engine, EngineError};
 pub use event::Event;
@@ -52,6 +55,8 @@ pub struct MineConfig {
     pub backend: Option<String>,
     /// Mining threads; 0 is one per core.
     pub threads: usize,
+    /// Whether to do without datasets, which make mining many times faster and take gigabytes.
+    pub light: bool,
     /// Scheduling priority of the mining threads.
     pub priority: Priority,
     /// A difficulty to suggest to the pools.
@@ -70,6 +75,7 @@ impl MineConfig {
             algorithm: Algorithm::SHA256D,
             backend: None,
             threads: 0,
+            light: false,
             priority: Priority::Normal,
             suggest_difficulty: None,
             timing: Timing::default(),

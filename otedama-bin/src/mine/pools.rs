@@ -23,6 +23,8 @@ pub(super) struct Pool {
     redirect: Option<PoolAddress>,
     /// The machine of the last connection, which knows the session to resume.
     pub(super) client: Option<Client>,
+    /// Attempts on which the pool gave no job.
+    pub(super) refusals: u32,
     /// Attempts in a row that led to nothing.
     failures: u32,
     not_before: Monotonic,
@@ -36,6 +38,7 @@ impl Pools {
                 login,
                 redirect: None,
                 client: None,
+                refusals: 0,
                 failures: 0,
                 not_before: Monotonic::ZERO,
             })
@@ -126,6 +129,13 @@ impl Pools {
 }
 
 impl Pool {
+    /// It gave no job to `client`. Where it may speak another language, the next attempt makes a new one.
+    pub(super) fn refused(&mut self, client: Client, may_speak_another: bool) {
+        self.refusals = self.refusals.wrapping_add(1);
+        let try_another = may_speak_another && self.address().protocol.is_none();
+        self.client = Some(client).filter(|_| !try_another);
+    }
+
     /// Where to connect.
     pub(super) fn address(&self) -> &PoolAddress {
         self.redirect.as_ref().unwrap_or(&self.login.address)
@@ -141,6 +151,7 @@ mod tests {
             address: PoolAddress {
                 host: "127.0.0.1".to_owned(),
                 port,
+                protocol: None,
             },
             user: "u".to_owned(),
             password: "x".to_owned(),
@@ -211,6 +222,7 @@ mod tests {
         let to = PoolAddress {
             host: "b".to_owned(),
             port: 9,
+            protocol: None,
         };
         assert_eq!(
             pools.redirected(0, to.clone(), Duration::ZERO, at(0)),

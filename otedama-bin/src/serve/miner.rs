@@ -50,6 +50,7 @@ pub fn start(config: &Config, chains: &[Chain], stratum: &[SocketAddr]) -> Optio
         algorithm,
         backend: config.mining.cpu.backend.clone(),
         threads: config.mining.cpu.threads,
+        light: config.mining.cpu.light,
         priority: config.mining.cpu.priority,
         timing: Timing {
             farewell: std::time::Duration::from_millis(500),

@@ -176,6 +176,7 @@ pub fn login(port: u16) -> PoolLogin {
         address: PoolAddress {
             host: "127.0.0.1".to_owned(),
             port,
+            protocol: None,
         },
         user: "address.rig".to_owned(),
         password: "x".to_owned(),
