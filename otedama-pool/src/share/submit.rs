@@ -1,7 +1,7 @@
 //! The cheap checks, before anything is hashed.
 
 use otedama_chain::spec::Dialect;
-use otedama_chain::{Submission, SubmitError};
+use otedama_chain::{EXTRANONCE_LEN, Submission, SubmitError};
 use otedama_hash::Now;
 use otedama_stratum::v1::Id;
 
@@ -194,7 +194,12 @@ impl Pool {
         }
 
         let key = ShareKey {
-            extranonce,
+            // Where it isn't hashed, what differs by it only is the same share.
+            extranonce: if self.spec.jobs_differ() {
+                extranonce
+            } else {
+                [0; EXTRANONCE_LEN]
+            },
             ntime,
             nonce: submitted.nonce,
             version,

@@ -12,7 +12,7 @@ use otedama_chain::{ChainSpec, Network, PayoutOutput, PayoutPlan, Template, coin
 use otedama_hash::sha256d::sha256d;
 use otedama_hash::{Algorithm, Difficulty, Hash256, Monotonic, Now, PowHash, Target};
 use otedama_pool::{
-    ConnId, ExtranonceLease, Input, Output, Payouts, Pool, PoolConfig, ShareRow, VardiffConfig,
+    ConnId, ExtranonceLease, Input, Output, Payouts, Pool, PoolConfig, ShareRow, VardiffConfig, VerifyRequest,
 };
 use serde_json::{Value, json};
 
@@ -88,15 +88,41 @@ pub struct World {
     pub rows: Vec<ShareRow>,
     /// Answer `Persist` at once.
     pub durable: bool,
+    /// What a request's proof of work comes to.
+    pub hash: fn(&VerifyRequest) -> PowHash,
+    /// Proofs that were asked for.
+    pub verified: usize,
+}
+
+/// Bitcoin's proof of work.
+fn double_sha256(request: &VerifyRequest) -> PowHash {
+    PowHash {
+        hash: sha256d(&request.blob),
+        mix: None,
+    }
+}
+
+/// Stands in for the proofs of work with a mix, which take memory.
+pub fn with_mix(blob: &[u8], nonce: u64) -> PowHash {
+    let hash = sha256d(&[blob, &nonce.to_be_bytes()].concat());
+    PowHash {
+        hash,
+        mix: Some(sha256d(hash.as_le_bytes()).to_le_bytes()),
+    }
 }
 
 impl World {
     pub fn new(config: PoolConfig) -> Self {
+        Self::on(spec(), config)
+    }
+
+    /// A pool of another chain.
+    pub fn on(spec: &'static ChainSpec, config: PoolConfig) -> Self {
         let now = Now {
             mono: Monotonic::from_nanos(1_000_000_000),
             unix_s: 1_700_000_200,
         };
-        let pool = Pool::new(config, spec(), family(spec()), [7; 32]);
+        let pool = Pool::new(config, spec, family(spec), [7; 32]);
         let mut world = Self {
             pool,
             now,
@@ -104,6 +130,8 @@ impl World {
             outputs: Vec::new(),
             rows: Vec::new(),
             durable: true,
+            hash: double_sha256,
+            verified: 0,
         };
         world.feed(Input::Extranonce(ExtranonceLease {
             first: 100,
@@ -137,10 +165,8 @@ impl World {
                     }
                 }
                 Output::Verify(request) => {
-                    let pow = PowHash {
-                        hash: sha256d(&request.blob),
-                        mix: None,
-                    };
+                    let pow = (self.hash)(&request);
+                    self.verified += 1;
                     self.pool.handle(
                         self.now,
                         Input::Verified {
@@ -218,6 +244,19 @@ impl World {
             .position(|(c, v)| *c == conn && v["id"] == 99)
             .expect("every request has a reply");
         self.sent.remove(at).1
+    }
+
+    /// Hands out a job that pays one address all of it.
+    pub fn template(&mut self, template: Template, address: &str, spec: &ChainSpec) {
+        let script = family(spec).payout_script(spec, address).expect("an address");
+        let outputs = vec![PayoutOutput {
+            script,
+            amount: template.reward,
+        }];
+        self.feed(Input::Template {
+            template: Arc::new(template),
+            payouts: Payouts::Shared(vec![Arc::new(PayoutPlan { id: 7, outputs })]),
+        });
     }
 
     /// Opens, subscribes and authorises; the miner has its first job.
