@@ -131,7 +131,7 @@ fn a_wrong_key_is_named_with_its_place_and_its_neighbour() {
     assert_eq!(
         error("app:\n  name: x\npool:\n  fee_percentag: 1.0\n"),
         "config.yaml:4:3: pool.fee_percentag: unknown key; did you mean fee_percentage?\n  allowed: enable, address, \
-         max_connections, fee_percentage, rewards, shards, job_grace, tls, vardiff, limits, ban"
+         max_connections, fee_percentage, rewards, shards, verification_threads, job_grace, tls, vardiff, limits, ban"
     );
     assert_eq!(
         error("chains:\n  - coin: BTC\n    nodes:\n      - url: http://a:1\n        passwrd: x\n"),
@@ -243,7 +243,7 @@ fn a_chain_needs_what_it_cannot_do_without() {
          fee is paid\nconfig.yaml:2:5: chains[0].nodes: missing\n  allowed: one node or more, each with a url such as \
          http://127.0.0.1:8332\nconfig.yaml:3:5: chains[1].address: missing\n  allowed: an address and port of its \
          own, such as 0.0.0.0:3433 (only the first chain has a default)\nconfig.yaml:3:11: chains[1].coin: \"DOGE\" \
-         is no coin of this build\n  allowed: BTC, LTC, DEV\nconfig.yaml:3:5: chains[1].nodes: missing\n  allowed: \
+         is no coin of this build\n  allowed: BTC, LTC, ETC, RVN, XMR, DEV\nconfig.yaml:3:5: chains[1].nodes: missing\n  allowed: \
          one node or more, each with a url such as http://127.0.0.1:8332"
     );
 }
@@ -340,7 +340,7 @@ fn a_wrong_variable_is_named() {
         variable_error("OTEDAMA_POOL__FEE_PERCENTAG", "1"),
         "environment variable OTEDAMA_POOL__FEE_PERCENTAG: pool.fee_percentag: unknown key; did you mean \
          OTEDAMA_POOL__FEE_PERCENTAGE?\n  allowed: enable, address, max_connections, fee_percentage, rewards, shards, \
-         job_grace, tls, vardiff, limits, ban"
+         verification_threads, job_grace, tls, vardiff, limits, ban"
     );
     assert_eq!(
         variable_error("OTEDAMA_POL__FEE_PERCENTAGE", "1"),

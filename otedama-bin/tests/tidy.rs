@@ -169,13 +169,18 @@ fn coins_are_named_in_one_place() {
         .collect();
     assert!(symbols.contains(&"BTC".to_owned()), "{symbols:?}");
     let mut found = Vec::new();
-    for file in library_sources().iter().filter(|file| !file.starts_with(&coins)) {
-        for (number, line) in code_lines(without_tests(&fs::read_to_string(file).unwrap())) {
+    let programs =
+        ["otedama-bin/src", "benches/stratum-load/src"].map(|folder| rust_files(&root().join(folder)));
+    let everywhere = library_sources()
+        .into_iter()
+        .chain(programs.into_iter().flatten());
+    for file in everywhere.filter(|file| !file.starts_with(&coins)) {
+        for (number, line) in code_lines(without_tests(&fs::read_to_string(&file).unwrap())) {
             for symbol in symbols
                 .iter()
                 .filter(|symbol| line.contains(&format!("\"{symbol}\"")))
             {
-                found.push(format!("{}:{number}: {symbol}", relative(file)));
+                found.push(format!("{}:{number}: {symbol}", relative(&file)));
             }
         }
     }

@@ -40,7 +40,7 @@ fn header(byte: u8) -> [u8; 32] {
 
 /// A nonce behind a prefix whose hash meets the target or not.
 fn find(blob: &[u8; 32], prefix: &[u8], target: &Target, meets: bool) -> u64 {
-    (1_u64..)
+    (1_u64..100_000)
         .map(|count| {
             let mut bytes = count.to_be_bytes();
             bytes[..prefix.len()].copy_from_slice(prefix);

@@ -89,7 +89,7 @@ type PerChain = (
     fn(&ChainStatus) -> Option<f64>,
 );
 
-const PER_CHAIN: [PerChain; 8] = [
+const PER_CHAIN: [PerChain; 9] = [
     ("otedama_height", "gauge", "Height of the tip.", |c| {
         c.height.map(|h| h as f64)
     }),
@@ -117,6 +117,12 @@ const PER_CHAIN: [PerChain; 8] = [
     ("otedama_workers", "gauge", "Connections that mine.", |c| {
         Some(c.workers as f64)
     }),
+    (
+        "otedama_unverified",
+        "gauge",
+        "Shares that wait for the threads that verify them.",
+        |c| Some(c.unverified as f64),
+    ),
     (
         "otedama_unpersisted",
         "gauge",

@@ -47,6 +47,10 @@ pub(super) struct ChainStatus {
     pub(super) hashrate: f64,
     pub(super) connections: u64,
     pub(super) workers: u64,
+    /// Shares that wait for the threads that verify them; none where shards do it themselves.
+    pub(super) unverified: usize,
+    /// What is owed to miners from blocks so far, in coins.
+    pub(super) owed: String,
     pub(super) shares: ShareStatus,
     pub(super) nodes: Vec<NodeStatus>,
     pub(super) blocks: Vec<BlockStatus>,
@@ -143,6 +147,8 @@ fn chain_status(chain: &Chain, now_s: u64) -> ChainStatus {
         hashrate: chain.hashrate(),
         connections: sum(|s| s.connections),
         workers: sum(|s| s.authorized),
+        unverified: chain.verification.as_ref().map_or(0, |v| v.waiting()),
+        owed: chain.amount(u64::try_from(chain.rewards().owed().max(0)).unwrap_or(u64::MAX)),
         shares: shares(sum),
         nodes: nodes(chain),
         blocks: blocks(chain),

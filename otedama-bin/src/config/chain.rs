@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use otedama_chain::coins;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::choice::choice;
@@ -36,7 +37,7 @@ impl From<Network> for otedama_chain::Network {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Chain {
-    /// The coin's symbol: BTC, LTC, or DEV for the embedded development chain.
+    /// The coin's symbol: BTC, LTC, XMR, ETC, RVN, or DEV for the embedded development chain.
     pub coin: String,
     /// Which of its networks.
     pub network: Network,
@@ -71,7 +72,7 @@ pub struct Chain {
 impl Default for Chain {
     fn default() -> Self {
         Self {
-            coin: "BTC".to_owned(),
+            coin: coins::btc::MAINNET.symbol.to_owned(),
             network: Network::Mainnet,
             nodes: Vec::new(),
             payout_address: String::new(),
@@ -92,7 +93,7 @@ impl Chain {
     /// The embedded development chain. Its coins are worthless.
     pub fn development() -> Self {
         Self {
-            coin: "DEV".to_owned(),
+            coin: coins::dev::REGTEST.symbol.to_owned(),
             network: Network::Regtest,
             ..Self::default()
         }
@@ -100,12 +101,12 @@ impl Chain {
 
     /// The rules of this coin's network; a config that loaded has them for every chain.
     pub fn spec(&self) -> Option<&'static otedama_chain::ChainSpec> {
-        otedama_chain::coins::find(&self.coin, self.network.into())
+        coins::find(&self.coin, self.network.into())
     }
 
     /// Whether this is the embedded development chain, which has no nodes.
     pub fn is_development(&self) -> bool {
-        self.coin.eq_ignore_ascii_case("DEV")
+        self.coin.eq_ignore_ascii_case(coins::dev::REGTEST.symbol)
     }
 }
 

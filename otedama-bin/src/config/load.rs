@@ -135,7 +135,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::config::{Chain, Mode, Node, Rewards, Tls};
+    use crate::config::{Chain, Mode, Node, Rewards, Tls, Vardiff};
 
     const EXAMPLE: &str = include_str!("../../../config.example.yaml");
 
@@ -157,7 +157,9 @@ mod tests {
         let chain = Chain {
             nodes: vec![node],
             address: Some(([0, 0, 0, 0], 1).into()),
+            notify_address: Some(([127, 0, 0, 1], 1).into()),
             rewards: Some(Rewards::default()),
+            vardiff: Some(Vardiff::default()),
             ..Chain::default()
         };
         let mut config = Config {

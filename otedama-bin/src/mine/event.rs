@@ -115,9 +115,9 @@ impl fmt::Display for Event {
             }
             Self::Preparing => f.write_str("preparing the memory that this work needs"),
             Self::Mining(MemoryPlan::Full) => f.write_str("mining with a dataset"),
-            Self::Mining(MemoryPlan::Light) => f.write_str(
-                "mining without a dataset, many times slower: there is no room for it, or not yet",
-            ),
+            Self::Mining(MemoryPlan::Light) => {
+                f.write_str("mining without a dataset, which is many times slower")
+            }
             Self::Message(text) => write!(f, "pool says: {}", Plain(text)),
             Self::Trouble(text) => write!(f, "{}", Plain(text)),
         }

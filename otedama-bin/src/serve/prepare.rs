@@ -51,7 +51,7 @@ pub(super) fn prepare(
         .spec()
         .ok_or_else(|| StartError::UnknownCoin(format!("{} {}", chain.coin, chain.network)))?;
     let name = store_name(spec);
-    let count = settings::shards(config);
+    let count = settings::shards(config, spec);
     let runs = journal.start_runs(&name, count, clock.now())?;
     let rewards = rewards(config, chain, spec, journal)?;
     let blocks = journal.recent_blocks(&name, BLOCKS_READ)?;

@@ -116,9 +116,11 @@ pub fn verifiers(config: &Config) -> NonZeroUsize {
         .unwrap_or(NonZeroUsize::MIN)
 }
 
-/// Pool objects per chain.
-pub fn shards(config: &Config) -> usize {
+/// Pool objects of a chain. Where all sessions hash the same, one has to know every share, or the same nonce could be
+/// submitted to each.
+pub fn shards(config: &Config, spec: &ChainSpec) -> usize {
     match config.pool.shards {
+        _ if !spec.jobs_differ() => 1,
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         count => count,
     }
