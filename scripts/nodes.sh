@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Installs the real nodes that the tests mine on, without root and without touching the system:
-#   <folder>/bin/{bitcoind,bitcoin-cli,litecoind,litecoin-cli}
+# Installs the real nodes that the tests mine on, and a real miner, without root and without touching the system:
+#   <folder>/bin/{bitcoind,bitcoin-cli,litecoind,litecoin-cli,monerod,xmrig}
 # The folder is $OTEDAMA_NODES_DIR, else .nodes in the repository (ignored by git).
 #
-# The programs are Debian packages: Bitcoin Knots from sid, Litecoin Core from bookworm (sid's cannot be installed).
-# They come through a private apt state from the mirror that this machine's own apt uses (or $OTEDAMA_DEBIAN_MIRROR),
+# The programs are Debian packages: Bitcoin Knots, Monero and xmrig from sid, Litecoin Core from bookworm (sid's cannot
+# be installed), and Monero from bookworm where sid's cannot. They come through a private apt state from the mirror that this machine's own apt uses (or $OTEDAMA_DEBIAN_MIRROR),
 # checked by apt against Debian's keyring; each is unpacked into a folder with all the libraries it needs and starts
 # through its own dynamic loader, so that nothing of another release mixes with the system.
 #
@@ -13,8 +13,8 @@
 set -euo pipefail
 umask 022
 
-readonly layout=1 # change when what this script installs changes; an older installation is then replaced
-readonly programs=(bitcoind bitcoin-cli litecoind litecoin-cli)
+readonly layout=2 # change when what this script installs changes; an older installation is then replaced
+readonly programs=(bitcoind bitcoin-cli litecoind litecoin-cli monerod xmrig)
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly repo
 nodes=${OTEDAMA_NODES_DIR:-$repo/.nodes}
@@ -76,6 +76,16 @@ Acquire::Retries "3";
 CONF
 }
 
+# Once per release, whatever the number of packages and whether it works.
+update_lists() {
+    local apt=$1
+    if [ ! -d "$apt" ]; then
+        prepare_apt "$@"
+        ! private_apt "$apt" update || touch "$apt/updated"
+    fi
+    [ -e "$apt/updated" ]
+}
+
 # The compiled program of that name: Debian may put a script of the same name in usr/bin.
 find_program() {
     local file
@@ -108,7 +118,7 @@ WRAPPER
 
 # install_node FOLDER RELEASE PACKAGE PROGRAM...
 install_node() {
-    local node=$1 release=$2 package=$3 apt mirror file program
+    local node=$1 release=$2 package=$3 apt mirror file program keep=()
     shift 3
     apt=$work/apt-$release
     mirror=$(debian_mirror)
@@ -117,22 +127,28 @@ install_node() {
         return 1
     fi
     echo "nodes.sh: installing $package for the tests (once, about 30 MB)"
-    prepare_apt "$apt" "$mirror" "$release"
-    if ! private_apt "$apt" update || ! private_apt "$apt" install --download-only "$package"; then
+    if ! update_lists "$apt" "$mirror" "$release" || ! private_apt "$apt" install --download-only "$package"; then
         why="apt could not fetch $package: $(grep '^E:' "$work/log" | tail -n 1 | sed 's#//[^/@ ]*@#//#')"
         return 1
     fi
-    mkdir -p "$work/$node"
+    rm -rf "${work:?}/$node" # of an earlier try
+    mkdir "$work/$node"
     for file in "$apt"/cache/archives/*.deb; do
         dpkg-deb -x "$file" "$work/$node"
     done
+    # What the next package of this release needs is fetched for itself.
+    rm -f "$apt"/cache/archives/*.deb
     for program in "$@"; do
         if ! write_wrapper "$node" "$program"; then
             rm -f "$work/bin/$program"
             why="the unpacked $program does not start"
             return 1
         fi
+        keep+=(! -name "$program")
     done
+    # Wallets, windows and documents, which no test wants, are most of it.
+    rm -rf "$work/$node/usr/share"
+    find "$work/$node/usr/bin" -type f "${keep[@]}" -delete
 }
 
 # Second choice: what the user has installed, whatever the version.
@@ -148,7 +164,7 @@ use_installed() {
 put_in_place() {
     local part
     rm -f "$nodes/stamp"
-    for part in knots litecoin bin; do
+    for part in knots litecoin monero xmrig bin; do
         rm -rf "${nodes:?}/$part"
         [ ! -e "$work/$part" ] || mv "$work/$part" "$nodes/$part"
     done
@@ -158,6 +174,8 @@ report_missing() {
     echo "nodes.sh: SKIPPED: no ${1% } for the tests: $why"
     case $1 in *bitcoin*) echo "nodes.sh: SKIPPED: tests that mine on a real Bitcoin node will not run" ;; esac
     case $1 in *litecoin*) echo "nodes.sh: SKIPPED: tests that mine on a real Litecoin node will not run" ;; esac
+    case $1 in *monerod*) echo "nodes.sh: SKIPPED: tests that mine on a real Monero node will not run" ;; esac
+    case $1 in *xmrig*) echo "nodes.sh: SKIPPED: tests with a real RandomX miner will not run" ;; esac
     echo "nodes.sh: to run them, put ${1% } on PATH and start again"
     if [ "${OTEDAMA_REQUIRE_NODES:-0}" = 1 ]; then
         echo "nodes.sh: OTEDAMA_REQUIRE_NODES=1, so this is a failure"
@@ -180,6 +198,8 @@ mkdir "$work/bin"
 if command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null; then
     install_node knots sid bitcoin-knots bitcoind bitcoin-cli || use_installed bitcoind bitcoin-cli
     install_node litecoin bookworm litecoind litecoind litecoin-cli || use_installed litecoind litecoin-cli
+    install_node monero sid monero monerod || install_node monero bookworm monero monerod || use_installed monerod
+    install_node xmrig sid xmrig xmrig || use_installed xmrig
 else
     why="this system has no apt"
     use_installed "${programs[@]}"
@@ -190,5 +210,7 @@ if [ -n "$missing" ]; then
     report_missing "$missing" >&2
 else
     echo "$layout" >"$nodes/stamp"
-    echo "nodes.sh: $("$nodes/bin/bitcoind" --version | head -n 1); $("$nodes/bin/litecoind" --version | head -n 1)"
+    for program in bitcoind litecoind monerod xmrig; do
+        echo "nodes.sh: $("$nodes/bin/$program" --version | head -n 1)"
+    done
 fi
