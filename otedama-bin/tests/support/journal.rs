@@ -16,6 +16,10 @@ pub(crate) struct ShareRow {
     /// Proof of work, as explorers show hashes.
     pub(crate) hash: String,
     pub(crate) account: String,
+    pub(crate) worker: String,
+    /// Hashes that it is credited with.
+    pub(crate) work: u64,
+    pub(crate) height: u64,
     pub(crate) extranonce1: u32,
     pub(crate) is_block: bool,
 }
@@ -42,15 +46,19 @@ impl Journal {
 
     /// Every share, in the order in which they were written.
     pub(crate) fn shares(&self) -> Vec<ShareRow> {
-        let sql = "SELECT lower(hex(s.hash)), a.name, s.extranonce1, s.is_block FROM shares s \
+        let sql = "SELECT lower(hex(s.hash)), a.name, w.name, CAST(s.work AS INTEGER), s.height, s.extranonce1, \
+                   s.is_block FROM shares s \
                    JOIN workers w ON w.id = s.worker_id JOIN accounts a ON a.id = w.account_id ORDER BY s.id";
         let mut statement = self.0.prepare(sql).unwrap();
         let rows = statement.query_map([], |r| {
             Ok(ShareRow {
                 hash: r.get(0)?,
                 account: r.get(1)?,
-                extranonce1: r.get(2)?,
-                is_block: r.get(3)?,
+                worker: r.get(2)?,
+                work: r.get::<_, i64>(3)?.cast_unsigned(),
+                height: r.get::<_, i64>(4)?.cast_unsigned(),
+                extranonce1: r.get(5)?,
+                is_block: r.get(6)?,
             })
         });
         rows.unwrap().map(Result::unwrap).collect()
@@ -89,5 +97,13 @@ impl Journal {
                 u64::try_from(amount).unwrap();
         }
         blocks
+    }
+
+    /// What a block leaves owed to each account.
+    pub(crate) fn owed_by(&self, hash: &str) -> BTreeMap<String, i64> {
+        let sql = "SELECT account, delta FROM carry WHERE block_hash = ?1";
+        let mut statement = self.0.prepare(sql).unwrap();
+        let rows = statement.query_map([hash], |r| Ok((r.get(0)?, r.get(1)?)));
+        rows.unwrap().map(Result::unwrap).collect()
     }
 }

@@ -2,15 +2,22 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 pub(crate) mod coinbase;
+pub(crate) mod cryptonote;
+pub(crate) mod installed;
 pub(crate) mod journal;
 pub(crate) mod mined;
+pub(crate) mod miner;
+pub(crate) mod monero;
+pub(crate) mod monerod;
 pub(crate) mod node;
+pub(crate) mod owed;
 pub(crate) mod process;
 pub(crate) mod program;
 pub(crate) mod proxy;
 pub(crate) mod random;
 pub(crate) mod rpc;
 pub(crate) mod stratum;
+pub(crate) mod xmrig;
 
 use std::net::TcpListener;
 use std::thread;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::free_port;
+use super::installed;
 use super::process::Process;
 use super::rpc::Rpc;
 
@@ -28,33 +29,9 @@ impl Coin {
         }
     }
 
-    fn program(self) -> PathBuf {
-        let dir = std::env::var_os("OTEDAMA_NODES_DIR").map_or_else(
-            || {
-                Path::new(env!("CARGO_MANIFEST_DIR"))
-                    .parent()
-                    .unwrap()
-                    .join(".nodes")
-            },
-            PathBuf::from,
-        );
-        dir.join("bin").join(self.daemon())
-    }
-
     /// Whether tests with this coin's node can run here. Says loudly if not; panics if they must.
     pub(crate) fn is_installed(self) -> bool {
-        let program = self.program();
-        if program.is_file() {
-            return true;
-        }
-        let text = format!("no {} (run scripts/nodes.sh)", program.display());
-        let required = std::env::var("OTEDAMA_REQUIRE_NODES").is_ok_and(|v| v == "1");
-        assert!(!required, "OTEDAMA_REQUIRE_NODES=1 and there is {text}");
-        eprintln!(
-            "SKIPPED: {} has {text}",
-            thread::current().name().unwrap_or("a test")
-        );
-        false
+        installed::are_here(&[self.daemon()])
     }
 }
 
@@ -117,7 +94,7 @@ impl Node {
     }
 
     fn spawn(coin: Coin, dir: &Path, ports: Ports, extra: &[String]) -> Process {
-        let mut command = Command::new(coin.program());
+        let mut command = Command::new(installed::path(coin.daemon()));
         command
             .arg("-regtest")
             .arg(format!("-datadir={}", dir.display()))

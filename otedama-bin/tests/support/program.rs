@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -147,6 +148,21 @@ impl Pool {
         stratum
             .and_then(|s| s.parse().ok())
             .unwrap_or_else(|| panic!("no stratum address in {addresses}"))
+    }
+
+    /// What its API says about its only chain.
+    pub(crate) fn chain_status(&self) -> Value {
+        let addresses = self.ready().unwrap();
+        let api = addresses["api"].as_str().unwrap();
+        let mut stream = TcpStream::connect(api).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream
+            .write_all(b"GET /api/status HTTP/1.1\r\nHost: pool\r\nConnection: close\r\n\r\n")
+            .unwrap();
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).unwrap();
+        let (_, body) = reply.split_once("\r\n\r\n").unwrap();
+        serde_json::from_str::<Value>(body).unwrap()["chains"][0].take()
     }
 
     /// Asks it to stop; it has to do so within five seconds.
