@@ -131,7 +131,7 @@ fn prepare(
     stats: Arc<Mutex<Stats>>,
 ) -> Result<(tokio::runtime::Runtime, Miner), EngineError> {
     if config.priority == Priority::Low {
-        crate::priority::lower();
+        crate::priority::lower(crate::priority::Work::Mining);
     }
     let registry = Registry::with_builtin();
     let backend = choose(&registry, config.algorithm, config.backend.as_deref())?;

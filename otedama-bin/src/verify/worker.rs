@@ -33,7 +33,7 @@ enum Task {
 
 /// Verifies until the queue is closed.
 pub(super) fn run(shared: &Shared) {
-    crate::priority::lower();
+    crate::priority::lower(crate::priority::Work::Verifying);
     let mut hashers: Vec<(EpochKey, Box<dyn Hasher>)> = Vec::with_capacity(HASHERS);
     let mut size = 1;
     loop {
