@@ -17,7 +17,7 @@ use support::miner::Miner;
 use support::monero::{ALICE, BOB, STALE, setup};
 use support::monerod::{Monerod, Options};
 use support::owed;
-use support::program::Pool;
+use support::program::{Pool, mine_with};
 use support::stratum::connect_from;
 use support::wait_until;
 use support::xmrig::Xmrig;
@@ -68,6 +68,37 @@ fn xmrig_mines_blocks_that_monerod_accepts_and_that_are_owed_to_the_miners() {
     });
     pool.stop();
     eprintln!("{last} blocks; owed {total:?}");
+}
+
+#[test]
+fn our_own_miner_finds_out_what_to_mine_and_mines_blocks_at_a_difficulty_of_its_choice() {
+    const BLOCKS: u64 = 10;
+    if !are_here_with_randomx(&["monerod"]) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let node = Monerod::start(&dir.path().join("node"), &Options::with_difficulty(30));
+    let home = dir.path().join("pool");
+    let setup = setup(&home, &[node.config()], 12.0);
+    let pool = Pool::start(&home, &setup);
+    let user = format!("{ALICE}+20.rig");
+    let miner = mine_with(
+        &home,
+        pool.stratum(),
+        &user,
+        &["--light", "--exit-after-accepted", "500"],
+    );
+    wait_until("blocks", Duration::from_secs(80), || node.height() >= BLOCKS);
+    drop(miner);
+    let last = node.height();
+    let total = owed::check(&node, &setup.database, 1..=last);
+    assert!(total[ALICE] > 0 && total.len() == 1, "{total:?}");
+    pool.stop();
+    let shares = Journal::open(&setup.database).shares();
+    for share in &shares {
+        assert_eq!((share.worker.as_str(), share.work), ("rig", 20), "{share:?}");
+    }
+    eprintln!("{last} blocks from {} shares", shares.len());
 }
 
 #[test]

@@ -178,6 +178,12 @@ impl Pool {
 
 /// Starts `otedama mine` on one thread.
 pub(crate) fn mine(dir: &Path, pool: SocketAddr, user: &str, algorithm: &str) -> Process {
+    // A block is easily found on these chains: a fast backend would find more than the nodes can take.
+    mine_with(dir, pool, user, &["--backend", "soft", "--algorithm", algorithm])
+}
+
+/// Starts `otedama mine` on one thread with such options.
+pub(crate) fn mine_with(dir: &Path, pool: SocketAddr, user: &str, options: &[&str]) -> Process {
     let mut command = program(dir);
     command.args([
         "mine",
@@ -188,8 +194,7 @@ pub(crate) fn mine(dir: &Path, pool: SocketAddr, user: &str, algorithm: &str) ->
         "-p",
         "x",
     ]);
-    // A block is easily found on these chains: a fast backend would find more than the nodes can take.
-    command.args(["--threads", "1", "--backend", "soft", "--algorithm", algorithm]);
+    command.args(["--threads", "1"]).args(options);
     Process::start(
         "otedama mine",
         command,

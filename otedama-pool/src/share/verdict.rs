@@ -43,25 +43,20 @@ impl Pool {
                 self.out.push_front(Output::Candidate(candidate));
             }
         }
-        let credit = if share.target.is_met_by(&pow.hash) {
+        // Whoever invents a result has not hashed, and would have the pool do it.
+        let is_said_to_be = match share.claim {
+            None => true,
+            Some(Claim::Hash(hash)) => hash == pow.hash,
+            Some(Claim::Mix(mix)) => pow.mix == Some(mix),
+        };
+        let credit = if !is_said_to_be {
+            return self.worth_nothing(now, ticket, Refused::WrongProof);
+        } else if share.target.is_met_by(&pow.hash) {
             share.credit
         } else if is_block {
             network_target.work()
         } else {
-            let is_said_to_be = match share.claim {
-                None => true,
-                Some(Claim::Hash(hash)) => hash == pow.hash,
-                Some(Claim::Mix(mix)) => pow.mix == Some(mix),
-            };
-            return self.worth_nothing(
-                now,
-                ticket,
-                if is_said_to_be {
-                    Refused::LowDifficulty
-                } else {
-                    Refused::WrongProof
-                },
-            );
+            return self.worth_nothing(now, ticket, Refused::LowDifficulty);
         };
         self.accept(now, ticket, &pow, credit, is_block);
     }
