@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 
+use crate::dialect::Tip;
+
 /// One new block.
 #[derive(Clone, Debug)]
 struct Block {
-    prev_hash: [u8; 32],
+    tip: Tip,
     first_ns: u64,
     last_ns: u64,
     expected: usize,
@@ -31,7 +33,7 @@ pub(crate) struct Blocks {
 /// What became of one block.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct BlockReport {
-    /// Hash of the new tip, as explorers show it.
+    /// What tells the block apart: hash of the new tip, as explorers show it, or the next height.
     pub(crate) tip: String,
     /// Connections that were logged in when the first one was told.
     pub(crate) expected: usize,
@@ -47,16 +49,10 @@ pub(crate) struct BlockReport {
 }
 
 impl Blocks {
-    /// A connection got a clean job on `prev_hash` at `now_ns`, while `live` connections were
+    /// A connection got a clean job on `tip` at `now_ns`, while `live` connections were
     /// logged in.
-    pub(crate) fn notified(&mut self, prev_hash: [u8; 32], now_ns: u64, live: usize) {
-        if let Some(block) = self
-            .blocks
-            .iter_mut()
-            .rev()
-            .take(16)
-            .find(|b| b.prev_hash == prev_hash)
-        {
+    pub(crate) fn notified(&mut self, tip: Tip, now_ns: u64, live: usize) {
+        if let Some(block) = self.blocks.iter_mut().rev().take(16).find(|b| b.tip == tip) {
             block.received += 1;
             block.last_ns = now_ns;
             return;
@@ -69,7 +65,7 @@ impl Blocks {
             self.commands[index].used = true;
         }
         self.blocks.push(Block {
-            prev_hash,
+            tip,
             first_ns: now_ns,
             last_ns: now_ns,
             expected: live,
@@ -113,10 +109,8 @@ impl Blocks {
             .iter()
             .map(|b| {
                 let command = b.command.and_then(|c| self.commands.get(c));
-                let mut tip = b.prev_hash;
-                tip.reverse();
                 BlockReport {
-                    tip: const_hex::encode(tip),
+                    tip: b.tip.to_string(),
                     expected: b.expected,
                     received: b.received,
                     first_to_last_ms: ms(b.first_ns, b.last_ns),
@@ -136,11 +130,11 @@ mod tests {
     fn delays_run_from_the_first_notify_and_from_the_command() {
         let mut blocks = Blocks::default();
         let number = blocks.command_started(1_000_000);
-        blocks.notified([1; 32], 3_000_000, 3);
-        blocks.notified([1; 32], 4_000_000, 3);
+        blocks.notified(Tip::Hash([1; 32]), 3_000_000, 3);
+        blocks.notified(Tip::Hash([1; 32]), 4_000_000, 3);
         blocks.command_ended(number, 6_000_000);
-        blocks.notified([1; 32], 5_500_000, 3);
-        blocks.notified([2; 32], 9_000_000, 3);
+        blocks.notified(Tip::Hash([1; 32]), 5_500_000, 3);
+        blocks.notified(Tip::Hash([2; 32]), 9_000_000, 3);
         let report = blocks.report();
         assert_eq!((report[0].expected, report[0].received), (3, 3));
         assert_eq!(Some(report[0].first_to_last_ms), Some(2.5));

@@ -1,35 +1,22 @@
-//! All connections: opens them at a set rate, reopens what fails, and routes what they say.
+//! All connections of a target: opens them at a set rate, reopens what fails, and routes what they say.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::sync::mpsc::Receiver;
 
-use mio::{Events, Poll, Token};
-use otedama_hash::{Algorithm, Target};
+use mio::event::Event as Readiness;
+use mio::{Registry, Token};
 
 use crate::blocks::Blocks;
 use crate::cli::Options;
-use crate::job::RecentJobs;
+use crate::clock::Clock;
+use crate::conversation::{Common, Conversation, Kind, Written};
 use crate::link::Link;
-use crate::report::{Connects, Latency, Shares};
-use crate::session::{Event, Login, Searcher, Session, Timing};
-
-/// Nanoseconds since the tool's start.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Clock(Instant);
-
-impl Clock {
-    /// A clock that reads zero now.
-    pub(crate) fn start() -> Self {
-        Self(Instant::now())
-    }
-
-    /// The time.
-    pub(crate) fn ns(&self) -> u64 {
-        self.0.elapsed().as_nanos() as u64
-    }
-}
+use crate::load::Load;
+use crate::mint::{Minted, Owner};
+use crate::random::Random;
+use crate::report::{Connects, Invented, Latency, Minting, Shares};
+use crate::session::{Event, Login, Timing};
 
 /// Everything that is counted.
 pub(crate) struct Tally {
@@ -38,6 +25,8 @@ pub(crate) struct Tally {
     pub(crate) latency: Latency,
     pub(crate) service: Latency,
     pub(crate) lag: Latency,
+    pub(crate) invented: Invented,
+    pub(crate) minting: Minting,
     pub(crate) blocks: Blocks,
     /// Measured shares and others, for hashes per share.
     pub(crate) shares_sent_ever: u64,
@@ -57,6 +46,8 @@ impl Tally {
             latency: Latency::new(),
             service: Latency::new(),
             lag: Latency::new(),
+            invented: Invented::default(),
+            minting: Minting::default(),
             blocks: Blocks::default(),
             shares_sent_ever: 0,
             accepted_in_time: 0,
@@ -79,19 +70,20 @@ fn count(map: &mut BTreeMap<String, u64>, what: String) {
 struct Slot {
     login: Login,
     generation: u32,
-    open: Option<(Link, Session)>,
+    open: Option<(Link, Conversation)>,
 }
 
-/// The connections.
+/// The connections of one target.
 pub(crate) struct Fleet {
     pool: SocketAddr,
     sources: u32,
     connect_gap_ns: f64,
     login_timeout_ns: u64,
     retry_ns: u64,
-    diff1: Target,
     clock: Clock,
-    poll: Poll,
+    registry: Registry,
+    /// The event queue's name of the first connection.
+    first_token: usize,
     slots: Vec<Slot>,
     /// How many were opened a first time.
     opened: usize,
@@ -102,39 +94,43 @@ pub(crate) struct Fleet {
     ready: usize,
     waiting_shares: usize,
     cursor: usize,
-    jobs: RecentJobs,
-    searcher: Searcher,
+    common: Common,
+    minted: Receiver<Minted>,
+    /// The part of shares that is invented.
+    bad: f64,
+    random: Random,
+    /// Whether the next share is invented, once that is decided; and whether it was missed already.
+    next_is_bad: Option<bool>,
+    missed: bool,
     buffer: Vec<u8>,
     out: Vec<u8>,
     tally: Tally,
 }
 
 impl Fleet {
-    /// A fleet without an open connection.
+    /// A fleet without an open connection. Its events are those from `first_token` on.
     pub(crate) fn new(
         options: &Options,
-        algorithm: Algorithm,
-        searcher: Searcher,
+        load: &Load,
+        common: Common,
+        minted: Receiver<Minted>,
         clock: Clock,
-    ) -> io::Result<Self> {
-        let login = |index| Login {
-            user: options.user_of(index),
-            password: options.password_with_difficulty(),
-            difficulty: options.difficulty,
-        };
-        let connections = options.connections as usize;
-        Ok(Self {
-            pool: options.pool,
+        registry: Registry,
+        first_token: usize,
+    ) -> Self {
+        let connections = load.connections as usize;
+        Self {
+            pool: load.pool,
             sources: options.source_addresses,
             connect_gap_ns: 1e9 / options.connect_rate,
             login_timeout_ns: options.login_timeout.as_nanos() as u64,
             retry_ns: options.retry.as_nanos() as u64,
-            diff1: algorithm.diff1(),
             clock,
-            poll: Poll::new()?,
+            registry,
+            first_token,
             slots: (0..connections)
                 .map(|index| Slot {
-                    login: login(index),
+                    login: load.login(index),
                     generation: 0,
                     open: None,
                 })
@@ -145,12 +141,16 @@ impl Fleet {
             ready: 0,
             waiting_shares: 0,
             cursor: 0,
-            jobs: RecentJobs::default(),
-            searcher,
+            common,
+            minted,
+            bad: load.bad,
+            random: Random::new(options.seed ^ first_token as u64),
+            next_is_bad: None,
+            missed: false,
             buffer: vec![0; 64 * 1024],
             out: Vec::new(),
             tally: Tally::new(connections),
-        })
+        }
     }
 
     /// How many connections are logged in with a job.
@@ -170,7 +170,40 @@ impl Fleet {
 
     /// Hashes tried so far.
     pub(crate) fn hashes(&self) -> u64 {
-        self.searcher.hashes
+        match &self.common.kind {
+            Kind::Searched { searcher, .. } => searcher.hashes,
+            Kind::Minted(_) => self.tally.minting.hashes,
+        }
+    }
+
+    /// Whether the stock of every connection is full.
+    pub(crate) fn is_stocked(&mut self) -> bool {
+        self.slots
+            .iter_mut()
+            .filter_map(|slot| slot.open.as_mut())
+            .all(|(_, conversation)| conversation.is_stocked())
+    }
+
+    /// Takes the shares that were minted meanwhile.
+    pub(crate) fn collect(&mut self) {
+        while let Ok(minted) = self.minted.try_recv() {
+            let minting = &mut self.tally.minting;
+            minting.shares += minted.hits.len() as u64;
+            minting.hashes += minted.hashes;
+            minting.busy_ns += minted.busy_ns;
+            let Owner { slot, generation } = minted.order.owner;
+            let now_ns = self.clock.ns();
+            let Some(place) = self.slots.get_mut(slot).filter(|s| s.generation == generation) else {
+                continue;
+            };
+            let error = minted.error.clone();
+            if let Some((_, conversation)) = &mut place.open {
+                conversation.deliver(minted, now_ns);
+                if let Some(why) = error {
+                    self.fail(slot, why, now_ns);
+                }
+            }
+        }
     }
 
     /// The counters.
@@ -226,10 +259,14 @@ impl Fleet {
         let source = index as u32 % self.sources;
         let slot = &mut self.slots[index];
         slot.generation += 1;
-        match Link::open(self.pool, source, self.poll.registry(), Token(index)) {
+        let owner = Owner {
+            slot: index,
+            generation: slot.generation,
+        };
+        match Link::open(self.pool, source, &self.registry, Token(self.first_token + index)) {
             Ok(mut link) => {
                 self.out.clear();
-                let session = Session::open(&slot.login, self.diff1, &mut self.out);
+                let session = Conversation::open(&self.common, &slot.login, owner, &mut self.out);
                 let sent = link.send(&self.out);
                 slot.open = Some((link, session));
                 self.deadlines
@@ -244,43 +281,59 @@ impl Fleet {
 
     fn fail(&mut self, index: usize, why: String, now_ns: u64) {
         count(&mut self.tally.connects.errors, why);
-        if let Some((link, session)) = self.slots[index].open.take() {
-            link.close(self.poll.registry());
+        if let Some((link, mut session)) = self.slots[index].open.take() {
+            link.close(&self.registry);
+            session.close();
             self.ready -= usize::from(session.is_ready());
             self.waiting_shares -= session.pending();
         }
         self.retries.push_back((now_ns + self.retry_ns, index));
     }
 
-    /// Sends a share that was due at `due_ns` on the next ready connection. `false`: the search has
-    /// not come to an end; call again with the same moment.
-    pub(crate) fn submit(&mut self, due_ns: u64, measured: bool) -> bool {
-        let Some(index) = self.next_ready() else {
+    /// Sends a share that was due at `due_ns` on the next connection that has one. Unless it was written, call
+    /// again with the same moment.
+    pub(crate) fn submit(&mut self, due_ns: u64, measured: bool) -> Written {
+        if self.ready == 0 {
             self.tally.shares.unsent += u64::from(measured);
             self.tally.shares.scheduled += u64::from(measured);
-            return true;
+            self.next_is_bad = None;
+            return Written::Yes;
+        }
+        let (bad, random) = (self.bad, &mut self.random);
+        // Which shares are invented does not depend on the pool.
+        let invented = *self
+            .next_is_bad
+            .get_or_insert_with(|| bad > 0.0 && random.unit() <= bad);
+        let Some(index) = self.next_with_share(invented) else {
+            self.tally.minting.starved += u64::from(measured && !self.missed);
+            self.missed = true;
+            return Written::Starved;
         };
-        let Some((link, session)) = &mut self.slots[index].open else {
-            return true;
+        let Some((link, conversation)) = &mut self.slots[index].open else {
+            return Written::Starved;
         };
         self.out.clear();
-        if !session.search(&mut self.searcher) {
-            return false;
+        if !conversation.find(invented.then_some(&mut self.random), &mut self.common) {
+            return Written::Searching;
         }
         let sent_ns = self.clock.ns();
-        session.submit(
-            Timing {
-                due_ns,
-                sent_ns,
-                measured,
-            },
-            &mut self.out,
-        );
+        let share = Timing {
+            due_ns,
+            sent_ns,
+            measured,
+            invented,
+        };
+        if !conversation.submit(share, &mut self.random, &self.common, &mut self.out) {
+            return Written::Starved;
+        }
         let sent = link.send(&self.out);
         self.cursor = index + 1;
         self.waiting_shares += 1;
         self.tally.shares_sent_ever += 1;
-        if measured {
+        (self.next_is_bad, self.missed) = (None, false);
+        if measured && invented {
+            self.tally.invented.sent += 1;
+        } else if measured {
             self.tally.shares.scheduled += 1;
             self.tally.shares.sent += 1;
             self.tally.lag.record(due_ns, sent_ns);
@@ -288,55 +341,40 @@ impl Fleet {
         if let Err(e) = sent {
             self.fail(index, e.to_string(), sent_ns);
         }
-        true
+        Written::Yes
     }
 
-    fn next_ready(&self) -> Option<usize> {
-        if self.ready == 0 {
-            return None;
-        }
-        let all = self.slots.len();
-        (0..all).map(|i| (self.cursor + i) % all).find(|i| {
-            self.slots[*i]
-                .open
-                .as_ref()
-                .is_some_and(|(_, session)| session.is_ready())
+    fn next_with_share(&mut self, invented: bool) -> Option<usize> {
+        let (all, now_ns) = (self.slots.len(), self.clock.ns());
+        let cursor = self.cursor;
+        (0..all).map(|i| (cursor + i) % all).find(|i| {
+            self.slots[*i].open.as_mut().is_some_and(|(_, conversation)| {
+                conversation.is_ready() && (invented || conversation.has_share(now_ns))
+            })
         })
     }
 
-    /// Waits for the pool until `until_ns` at most and takes what it says.
-    pub(crate) fn wait(&mut self, events: &mut Events, until_ns: u64) -> io::Result<()> {
-        let wait_ns = until_ns.saturating_sub(self.clock.ns());
-        // The system waits whole milliseconds; what is shorter is slept, so that nothing spins.
-        let timeout = Duration::from_millis(wait_ns / 1_000_000);
-        match self.poll.poll(events, Some(timeout)) {
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => return Ok(()),
-            other => other?,
+    /// Takes an event of the queue, if it is one of this fleet's.
+    pub(crate) fn event(&mut self, event: &Readiness) {
+        let index = event.token().0.wrapping_sub(self.first_token);
+        let Some(slot) = self.slots.get_mut(index) else {
+            return;
+        };
+        if (event.is_writable() || event.is_error())
+            && let Some((link, _)) = &mut slot.open
+            && let Err(e) = link.writable()
+        {
+            self.fail(index, e.to_string(), self.clock.ns());
         }
-        if events.is_empty() && timeout.is_zero() {
-            const LONGEST_NAP: Duration = Duration::from_micros(200);
-            std::thread::sleep(LONGEST_NAP.min(Duration::from_nanos(wait_ns)));
-            return Ok(());
+        if event.is_readable() || event.is_read_closed() {
+            self.read(index);
         }
-        for event in events.iter() {
-            let index = event.token().0;
-            if (event.is_writable() || event.is_error())
-                && let Some((link, _)) = &mut self.slots[index].open
-                && let Err(e) = link.writable()
-            {
-                self.fail(index, e.to_string(), self.clock.ns());
-            }
-            if event.is_readable() || event.is_read_closed() {
-                self.read(index);
-            }
-        }
-        Ok(())
     }
 
     fn read(&mut self, index: usize) {
         let Self {
             slots,
-            jobs,
+            common,
             buffer,
             out,
             clock,
@@ -355,14 +393,16 @@ impl Fleet {
         };
         out.clear();
         let mut failed = None;
-        let result = link.read(buffer, |line| match session.line(line, login, jobs, out) {
-            Event::Nothing => {}
-            Event::Ready => *ready += 1,
-            Event::NewBlock(prev_hash) => tally.blocks.notified(prev_hash, clock.ns(), *ready),
-            Event::Failed(why) => failed = Some(why),
-            Event::Answered { share, error } => {
-                *waiting_shares -= 1;
-                tally.answered(share, error, clock.ns());
+        let result = link.read(buffer, |line| {
+            match session.line(line, login, clock.ns(), common, out) {
+                Event::Nothing => {}
+                Event::Ready => *ready += 1,
+                Event::NewBlock(tip) => tally.blocks.notified(tip, clock.ns(), *ready),
+                Event::Failed(why) => failed = Some(why),
+                Event::Answered { share, error } => {
+                    *waiting_shares -= 1;
+                    tally.answered(share, error, clock.ns());
+                }
             }
         });
         let result = result.and_then(|()| if out.is_empty() { Ok(()) } else { link.send(out) });
@@ -375,6 +415,14 @@ impl Fleet {
 impl Tally {
     fn answered(&mut self, share: Timing, error: Option<String>, now_ns: u64) {
         if !share.measured {
+            return;
+        }
+        if share.invented {
+            self.invented.latency.record(share.due_ns, now_ns);
+            match error {
+                None => self.invented.accepted += 1,
+                Some(code) => count(&mut self.invented.rejected, code),
+            }
             return;
         }
         self.latency.record(share.due_ns, now_ns);

@@ -7,14 +7,22 @@
 
 mod blocks;
 mod cli;
+mod clock;
+mod conversation;
+mod dialect;
 mod fleet;
 mod job;
 mod link;
+mod load;
+mod mint;
 mod process;
+mod proof;
+mod random;
 mod report;
 mod run;
 mod schedule;
 mod session;
+mod supply;
 mod wire;
 
 use std::process::ExitCode;

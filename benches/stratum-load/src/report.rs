@@ -7,6 +7,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::blocks::BlockReport;
+use crate::dialect::Dialect;
 use crate::process::Usage;
 
 /// Durations in microseconds, up to ten minutes.
@@ -37,6 +38,12 @@ impl Latency {
             p99_9_ms: at(0.999),
             max_ms: self.0.max() as f64 / 1000.0,
         }
+    }
+}
+
+impl Default for Latency {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -92,6 +99,95 @@ pub(crate) struct Shares {
     pub(crate) hashes_per_share: f64,
 }
 
+/// What became of the shares that were invented.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Invented {
+    pub(crate) sent: u64,
+    pub(crate) accepted: u64,
+    pub(crate) rejected: BTreeMap<String, u64>,
+    pub(crate) latency: Latency,
+}
+
+/// How invented shares are shown.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct InventedReport {
+    /// Due in the measured time, and sent.
+    pub(crate) sent: u64,
+    /// Of them accepted: by luck where only a nonce is sent, otherwise by mistake.
+    pub(crate) accepted: u64,
+    /// Of them refused, by code.
+    pub(crate) rejected: BTreeMap<String, u64>,
+    /// Of them never answered.
+    pub(crate) unanswered: u64,
+    /// From the scheduled moment to the answer.
+    pub(crate) latency: LatencySummary,
+}
+
+impl Invented {
+    /// `None` when nothing was invented.
+    pub(crate) fn report(&self) -> Option<InventedReport> {
+        let answered = self.accepted + self.rejected.values().sum::<u64>();
+        (self.sent > 0).then(|| InventedReport {
+            sent: self.sent,
+            accepted: self.accepted,
+            rejected: self.rejected.clone(),
+            unanswered: self.sent.saturating_sub(answered),
+            latency: self.latency.summary(),
+        })
+    }
+}
+
+/// What the threads that mint shares ahead did for a target.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Minting {
+    pub(crate) shares: u64,
+    pub(crate) hashes: u64,
+    /// Time of all threads together.
+    pub(crate) busy_ns: u64,
+    /// Measured shares that were due when none was in stock.
+    pub(crate) starved: u64,
+    /// How long the load waited for the stock, and what was there then.
+    pub(crate) stock_s: f64,
+    pub(crate) stocked: u64,
+    pub(crate) stocked_in_full: bool,
+}
+
+/// How minting is shown.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct MintingReport {
+    pub(crate) threads: usize,
+    /// Shares minted over the whole run.
+    pub(crate) shares: u64,
+    /// Seconds before the load, and shares minted in them.
+    pub(crate) stock_s: f64,
+    pub(crate) stocked: u64,
+    /// Whether those were all that the schedule needs.
+    pub(crate) stocked_in_full: bool,
+    /// What all threads together can make, from the time that they took.
+    pub(crate) shares_per_s: f64,
+    pub(crate) hashes_per_s: f64,
+    /// Measured shares that were due when none was in stock.
+    pub(crate) starved: u64,
+}
+
+impl Minting {
+    /// What `threads` threads did.
+    pub(crate) fn report(&self, threads: usize) -> MintingReport {
+        // All threads of the time that one would have taken.
+        let per_s = |count: u64| count as f64 * threads as f64 * 1e9 / self.busy_ns.max(1) as f64;
+        MintingReport {
+            threads,
+            shares: self.shares,
+            stock_s: self.stock_s,
+            stocked: self.stocked,
+            stocked_in_full: self.stocked_in_full,
+            shares_per_s: per_s(self.shares),
+            hashes_per_s: per_s(self.hashes),
+            starved: self.starved,
+        }
+    }
+}
+
 /// Memory and processor time of the pool.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct PoolProcess {
@@ -110,10 +206,12 @@ pub(crate) struct PoolProcess {
     pub(crate) cpu_us_per_share: Option<f64>,
 }
 
-/// Everything that a run found.
+/// What a run found about one target.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Report {
+pub(crate) struct TargetReport {
     pub(crate) pool: String,
+    pub(crate) dialect: Dialect,
+    pub(crate) algorithm: &'static str,
     pub(crate) rate_per_s: f64,
     pub(crate) duration_s: f64,
     pub(crate) connects: Connects,
@@ -124,12 +222,50 @@ pub(crate) struct Report {
     pub(crate) service: LatencySummary,
     /// From the scheduled moment to the write: how late this tool was.
     pub(crate) lag: LatencySummary,
+    pub(crate) invented: Option<InventedReport>,
+    pub(crate) minting: Option<MintingReport>,
     pub(crate) blocks: Vec<BlockReport>,
     /// Block commands that failed or were followed by no new block.
     pub(crate) block_commands_failed: usize,
+}
+
+/// What a run found about the processes.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Processes {
     pub(crate) pool_process: Option<PoolProcess>,
     /// Processors that this tool kept busy while measuring.
     pub(crate) own_cores: Option<f64>,
+}
+
+/// Everything that a run found.
+#[derive(Clone, Debug)]
+pub(crate) struct Report {
+    pub(crate) targets: Vec<TargetReport>,
+    pub(crate) processes: Processes,
+}
+
+/// One target's members stand beside the processes'; several are a list.
+impl Serialize for Report {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct One<'a> {
+            #[serde(flatten)]
+            target: &'a TargetReport,
+            #[serde(flatten)]
+            processes: &'a Processes,
+        }
+        #[derive(Serialize)]
+        struct Several<'a> {
+            targets: &'a [TargetReport],
+            #[serde(flatten)]
+            processes: &'a Processes,
+        }
+        let processes = &self.processes;
+        match &self.targets[..] {
+            [target] => One { target, processes }.serialize(serializer),
+            targets => Several { targets, processes }.serialize(serializer),
+        }
+    }
 }
 
 /// Usage of the pool at the moments that matter.
@@ -190,12 +326,25 @@ fn counts(map: &BTreeMap<String, u64>) -> String {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for target in &self.targets {
+            write!(f, "{target}")?;
+        }
+        write!(f, "{}", self.processes)
+    }
+}
+
+impl fmt::Display for TargetReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             connects: c,
             shares: s,
             ..
         } = self;
-        writeln!(f, "pool         {}", self.pool)?;
+        writeln!(
+            f,
+            "pool         {} ({}, {})",
+            self.pool, self.dialect, self.algorithm
+        )?;
         writeln!(
             f,
             "connections  {} of {} ready after {:.2} s, {} at the end; {} connects, {} retries; errors: {}",
@@ -226,6 +375,35 @@ impl fmt::Display for Report {
         writeln!(f, "latency      {}  (from the scheduled moment)", self.latency)?;
         writeln!(f, "  service    {}  (from the write)", self.service)?;
         writeln!(f, "  tool's lag {}", self.lag)?;
+        if let Some(i) = &self.invented {
+            writeln!(
+                f,
+                "invented     {} sent, {} accepted, {} unanswered; rejected: {}",
+                i.sent,
+                i.accepted,
+                i.unanswered,
+                counts(&i.rejected)
+            )?;
+            writeln!(f, "  latency    {}  (from the scheduled moment)", i.latency)?;
+        }
+        if let Some(m) = &self.minting {
+            writeln!(
+                f,
+                "minted ahead {} shares in {:.1} s before the load{}, {} in all; {} threads can make {:.1} shares/s ({:.1} H/s); {} due with none in stock",
+                m.stocked,
+                m.stock_s,
+                if m.stocked_in_full {
+                    ""
+                } else {
+                    " (not all that the schedule needs)"
+                },
+                m.shares,
+                m.threads,
+                m.shares_per_s,
+                m.hashes_per_s,
+                m.starved
+            )?;
+        }
         for block in &self.blocks {
             write!(
                 f,
@@ -250,6 +428,12 @@ impl fmt::Display for Report {
                 self.block_commands_failed
             )?;
         }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Processes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(p) = &self.pool_process {
             const MIB: f64 = 1_048_576.0;
             writeln!(

@@ -2,18 +2,26 @@
 
 use std::io;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use mio::Events;
-use otedama_hash::{Algorithm, EpochKey, Registry};
+use mio::{Events, Poll};
+use otedama_hash::{Algorithm, EpochKey, HashBackend, Registry};
 
 use crate::cli::Options;
-use crate::fleet::{Clock, Fleet};
+use crate::clock::Clock;
+use crate::conversation::{Common, Kind, Written};
+use crate::dialect::Dialect;
+use crate::fleet::Fleet;
+use crate::job::RecentJobs;
+use crate::load::Load;
+use crate::mint::{Desk, Mint, Minted};
 use crate::process;
-use crate::report::{Report, Samples};
+use crate::report::{Processes, Report, Samples, TargetReport};
 use crate::schedule::Schedule;
 use crate::session::Searcher;
+use crate::supply::Terms;
 
 /// Hashes tried at a stretch: about a millisecond, so that replies are read in time.
 const fn search_budget(algorithm: Algorithm) -> u64 {
@@ -29,19 +37,24 @@ const fn search_budget(algorithm: Algorithm) -> u64 {
 const SEND_BUDGET: usize = 64;
 /// Longest time between two looks at the clock.
 const LONGEST_WAIT_NS: u64 = 50_000_000;
+/// Time between two looks for shares that are being minted.
+const MINT_WAIT_NS: u64 = 1_000_000;
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunError {
-    /// The algorithm's name is unknown.
-    #[error("unknown algorithm {0:?}; this build knows {1}")]
-    Algorithm(String, String),
+    /// What is asked of the targets makes no sense.
+    #[error("{0}")]
+    Options(String),
+    /// Nobody can hash it.
+    #[error("this build has no {0}: build it with --features {0}")]
+    Algorithm(Algorithm),
     /// The hasher can't be made ready.
     #[error(transparent)]
     Prepare(#[from] otedama_hash::PrepareError),
     /// Sockets are limited.
     #[error("the system allows {fits} open connections and {wanted} are wanted; raise `ulimit -n`")]
-    OpenFiles { fits: u64, wanted: u32 },
+    OpenFiles { fits: u64, wanted: u64 },
     /// Nobody could log in.
     #[error("no connection could log in: {0}")]
     NoneReady(String),
@@ -53,6 +66,7 @@ pub(crate) enum RunError {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Phase {
     Connecting,
+    Stocking { since_ns: u64 },
     Settling { until_ns: u64 },
     Loading,
     Draining { until_ns: u64 },
@@ -62,12 +76,20 @@ enum Phase {
 /// Number of a block command, and when it ended.
 type CommandEnd = (usize, u64);
 
+/// A target, its connections, and when its shares are due.
+struct Target {
+    load: Load,
+    fleet: Fleet,
+    schedule: Option<Schedule>,
+}
+
 struct Run<'a> {
     options: &'a Options,
     clock: Clock,
-    fleet: Fleet,
+    poll: Poll,
+    targets: Vec<Target>,
+    mint: Option<Mint>,
     phase: Phase,
-    schedule: Option<Schedule>,
     measure_start_ns: u64,
     measure_end_ns: u64,
     next_command_ns: u64,
@@ -78,32 +100,39 @@ struct Run<'a> {
 
 /// Runs the whole measurement.
 pub(crate) fn run(options: &Options) -> Result<Report, RunError> {
-    let registry = Registry::with_builtin();
-    let backend = registry
-        .by_name(&options.algorithm)
-        .ok_or_else(|| RunError::Algorithm(options.algorithm.clone(), registry.names().join(", ")))?;
-    let hasher = backend.verifier(EpochKey::default())?;
-    let fits = process::raise_open_files(u64::from(options.connections));
-    if fits < u64::from(options.connections) {
-        return Err(RunError::OpenFiles {
-            fits,
-            wanted: options.connections,
-        });
+    let loads = options.loads().map_err(RunError::Options)?;
+    let wanted = loads.iter().map(|load| u64::from(load.connections)).sum();
+    let fits = process::raise_open_files(wanted);
+    if fits < wanted {
+        return Err(RunError::OpenFiles { fits, wanted });
     }
     let clock = Clock::start();
-    let searcher = Searcher {
-        hasher,
-        budget: search_budget(backend.algorithm()),
-        hashes: 0,
-    };
-    let fleet = Fleet::new(options, backend.algorithm(), searcher, clock)?;
+    let poll = Poll::new()?;
+    let mint = loads
+        .iter()
+        .any(|load| load.dialect != Dialect::Bitcoin)
+        .then(|| Mint::start(hash_threads(options), clock));
+    let mut targets = Vec::with_capacity(loads.len());
+    let mut first_token = 0;
+    for load in loads {
+        let (to, minted) = channel();
+        let common = common(options, &load, mint.as_ref().map(Mint::desk), to)?;
+        let registry = poll.registry().try_clone()?;
+        targets.push(Target {
+            fleet: Fleet::new(options, &load, common, minted, clock, registry, first_token),
+            schedule: None,
+            load: load.clone(),
+        });
+        first_token += load.connections as usize;
+    }
     let before = options.pid.and_then(process::usage);
     let mut run = Run {
         options,
         clock,
-        fleet,
+        poll,
+        targets,
+        mint,
         phase: Phase::Connecting,
-        schedule: None,
         measure_start_ns: u64::MAX,
         measure_end_ns: u64::MAX,
         next_command_ns: u64::MAX,
@@ -117,27 +146,86 @@ pub(crate) fn run(options: &Options) -> Result<Report, RunError> {
     let mut events = Events::with_capacity(1024);
     while run.phase != Phase::Done {
         let now_ns = run.clock.ns();
-        let fleet_ns = run.fleet.advance(now_ns);
+        let mut until_ns = now_ns + LONGEST_WAIT_NS;
+        for target in &mut run.targets {
+            target.fleet.collect();
+            until_ns = until_ns.min(target.fleet.advance(now_ns));
+        }
         run.step(now_ns)?;
-        let load_ns = run.load();
-        let until_ns = fleet_ns.min(load_ns).min(now_ns + LONGEST_WAIT_NS);
-        run.fleet.wait(&mut events, until_ns)?;
+        until_ns = until_ns.min(run.load());
+        run.wait(&mut events, until_ns)?;
     }
     Ok(run.report())
+}
+
+fn hash_threads(options: &Options) -> usize {
+    let all = || std::thread::available_parallelism().map_or(1, usize::from);
+    options.hash_threads.map_or_else(all, |threads| threads as usize)
+}
+
+/// What the connections of a target have in common: who finds their shares.
+fn common(
+    options: &Options,
+    load: &Load,
+    desk: Option<Desk>,
+    to: Sender<Minted>,
+) -> Result<Common, RunError> {
+    let registry = Registry::with_builtin();
+    let backend = registry.get(load.algorithm).map(Arc::clone);
+    let all_invented = load.bad >= 1.0;
+    if backend.is_none() && !all_invented {
+        return Err(RunError::Algorithm(load.algorithm));
+    }
+    let kind = match (desk, backend) {
+        (Some(desk), backend) if load.dialect != Dialect::Bitcoin => {
+            let run = options.warmup + options.duration;
+            Kind::Minted(Terms {
+                desk,
+                need: load.need(run.as_secs_f64()),
+                backend,
+                to,
+                connections: load.connections as usize,
+                cap: options.stock,
+                grace_ns: options.job_grace.as_nanos() as u64,
+            })
+        }
+        (_, Some(backend)) => Kind::Searched {
+            searcher: searcher(&*backend)?,
+            jobs: RecentJobs::default(),
+        },
+        _ => return Err(RunError::Algorithm(load.algorithm)),
+    };
+    Ok(Common {
+        dialect: load.dialect,
+        port: load.pool.port(),
+        kind,
+    })
+}
+
+fn searcher(backend: &dyn HashBackend) -> Result<Searcher, RunError> {
+    Ok(Searcher {
+        diff1: backend.algorithm().diff1(),
+        hasher: backend.verifier(EpochKey::default())?,
+        budget: search_budget(backend.algorithm()),
+        hashes: 0,
+    })
 }
 
 impl Run<'_> {
     /// Goes on to the next phase when this one is over.
     fn step(&mut self, now_ns: u64) -> Result<(), RunError> {
         while let Ok((number, end_ns)) = self.command_ends.1.try_recv() {
-            self.fleet.tally().blocks.command_ended(number, end_ns);
+            self.first().tally().blocks.command_ended(number, end_ns);
         }
         match self.phase {
             Phase::Connecting => self.step_connecting(now_ns)?,
+            Phase::Stocking { since_ns } => self.step_stocking(since_ns, now_ns),
             Phase::Settling { until_ns } if now_ns >= until_ns => self.start_load(now_ns),
             Phase::Loading => self.step_loading(now_ns),
             Phase::Draining { until_ns } => {
-                let quiet = self.fleet.waiting_shares() == 0 && self.fleet.tally().blocks.is_complete();
+                let quiet = self.targets.iter_mut().all(|Target { fleet, .. }| {
+                    fleet.waiting_shares() == 0 && fleet.tally().blocks.is_complete()
+                });
                 if quiet || now_ns >= until_ns {
                     self.phase = Phase::Done;
                 }
@@ -147,36 +235,68 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// The target whose chain the block command makes blocks of.
+    fn first(&mut self) -> &mut Fleet {
+        &mut self.targets[0].fleet
+    }
+
     fn step_connecting(&mut self, now_ns: u64) -> Result<(), RunError> {
-        let ramp = Duration::from_secs_f64(f64::from(self.options.connections) / self.options.connect_rate);
-        let late = u128::from(now_ns) > (ramp + self.options.login_timeout).as_nanos();
-        if late && self.fleet.ready() == 0 {
-            let errors = &self.fleet.tally().connects.errors;
-            let errors: Vec<_> = errors.iter().map(|(what, n)| format!("{what} ({n})")).collect();
-            return Err(RunError::NoneReady(errors.join(", ")));
+        let options = self.options;
+        let mut all_done = true;
+        for Target { load, fleet, .. } in &mut self.targets {
+            let ramp = Duration::from_secs_f64(f64::from(load.connections) / options.connect_rate);
+            let late = u128::from(now_ns) > (ramp + options.login_timeout).as_nanos();
+            if late && fleet.ready() == 0 {
+                let errors = &fleet.tally().connects.errors;
+                let errors: Vec<_> = errors.iter().map(|(what, n)| format!("{what} ({n})")).collect();
+                return Err(RunError::NoneReady(errors.join(", ")));
+            }
+            all_done &= late || fleet.all_ready();
         }
-        if late || self.fleet.all_ready() {
-            let ready = self.fleet.ready();
-            let connects = &mut self.fleet.tally().connects;
-            connects.ready = ready;
-            connects.ready_after_s = now_ns as f64 / 1e9;
-            self.phase = Phase::Settling {
-                until_ns: now_ns + self.options.settle.as_nanos() as u64,
-            };
+        if all_done {
+            for Target { fleet, .. } in &mut self.targets {
+                let ready = fleet.ready();
+                let connects = &mut fleet.tally().connects;
+                connects.ready = ready;
+                connects.ready_after_s = now_ns as f64 / 1e9;
+            }
+            self.phase = Phase::Stocking { since_ns: now_ns };
         }
         Ok(())
+    }
+
+    /// Waits until the stocks are full. Where shares are searched for while they are sent they always are.
+    fn step_stocking(&mut self, since_ns: u64, now_ns: u64) {
+        let over = u128::from(now_ns - since_ns) >= self.options.stock_time.as_nanos();
+        let full: Vec<_> = self.targets.iter_mut().map(|t| t.fleet.is_stocked()).collect();
+        if !over && !full.iter().all(|full| *full) {
+            return;
+        }
+        for (target, full) in self.targets.iter_mut().zip(full) {
+            let minting = &mut target.fleet.tally().minting;
+            minting.stock_s = (now_ns - since_ns) as f64 / 1e9;
+            minting.stocked = minting.shares;
+            minting.stocked_in_full = full;
+        }
+        self.phase = Phase::Settling {
+            until_ns: now_ns + self.options.settle.as_nanos() as u64,
+        };
     }
 
     fn start_load(&mut self, now_ns: u64) {
         self.pool_usage.idle = self.options.pid.and_then(process::usage);
         self.phase = Phase::Loading;
-        let Options {
-            arrivals, rate, seed, ..
-        } = *self.options;
-        self.schedule = Schedule::new(arrivals, rate, seed, now_ns);
+        let Options { arrivals, seed, .. } = *self.options;
+        for (number, target) in self.targets.iter_mut().enumerate() {
+            // Targets are loaded independently of each other.
+            let seed = seed.wrapping_add(number as u64);
+            target.schedule = Schedule::new(arrivals, target.load.rate, seed, now_ns);
+        }
         self.measure_start_ns = now_ns + self.options.warmup.as_nanos() as u64;
         self.measure_end_ns = self.measure_start_ns + self.options.duration.as_nanos() as u64;
-        self.fleet.tally().measure_end_ns = self.measure_end_ns;
+        for target in &mut self.targets {
+            target.fleet.tally().measure_end_ns = self.measure_end_ns;
+        }
         if self.options.block_command.is_some() {
             self.next_command_ns = self.measure_start_ns + self.block_interval_ns() / 2;
         }
@@ -196,10 +316,12 @@ impl Run<'_> {
             self.start_block_command();
         }
         // The load ends when every share of the schedule is sent, even if that took longer.
+        let end_ns = self.measure_end_ns;
+        let is_sent = |schedule: &Schedule| schedule.next_ns() >= end_ns;
         let sent = self
-            .schedule
-            .as_ref()
-            .is_none_or(|s| s.next_ns() >= self.measure_end_ns);
+            .targets
+            .iter()
+            .all(|target| target.schedule.as_ref().is_none_or(is_sent));
         if now_ns >= self.measure_end_ns && self.own_usage.measure_end.is_none() {
             self.pool_usage.measure_end = self.options.pid.and_then(process::usage);
             self.own_usage.measure_end = process::own_usage();
@@ -217,7 +339,7 @@ impl Run<'_> {
             return;
         };
         let clock = self.clock;
-        let number = self.fleet.tally().blocks.command_started(clock.ns());
+        let number = self.first().tally().blocks.command_started(clock.ns());
         let ends = self.command_ends.0.clone();
         std::thread::spawn(move || {
             let status = Command::new("sh")
@@ -238,56 +360,116 @@ impl Run<'_> {
 
     /// Sends the shares that are due. Returns when to call again.
     fn load(&mut self) -> u64 {
-        let Some(schedule) = &mut self.schedule else {
-            return u64::MAX;
-        };
         if self.phase != Phase::Loading {
             return u64::MAX;
         }
-        for _ in 0..SEND_BUDGET {
-            let due_ns = schedule.next_ns();
-            if due_ns >= self.measure_end_ns {
-                return self.measure_end_ns;
-            }
-            if due_ns > self.clock.ns() {
-                return due_ns;
-            }
-            if !self.fleet.submit(due_ns, due_ns >= self.measure_start_ns) {
-                return 0;
-            }
-            schedule.advance();
+        let (clock, start_ns, end_ns) = (self.clock, self.measure_start_ns, self.measure_end_ns);
+        let until = self.targets.iter_mut().map(|t| t.send(clock, start_ns, end_ns));
+        until.min().unwrap_or(u64::MAX)
+    }
+
+    /// Waits for the pool until `until_ns` at most and takes what it says.
+    fn wait(&mut self, events: &mut Events, until_ns: u64) -> io::Result<()> {
+        let wait_ns = until_ns.saturating_sub(self.clock.ns());
+        // The system waits whole milliseconds; what is shorter is slept, so that nothing spins.
+        let timeout = Duration::from_millis(wait_ns / 1_000_000);
+        match self.poll.poll(events, Some(timeout)) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            other => other?,
         }
-        0
+        if events.is_empty() && timeout.is_zero() {
+            const LONGEST_NAP: Duration = Duration::from_micros(200);
+            std::thread::sleep(LONGEST_NAP.min(Duration::from_nanos(wait_ns)));
+            return Ok(());
+        }
+        for event in events.iter() {
+            for target in &mut self.targets {
+                target.fleet.event(event);
+            }
+        }
+        Ok(())
     }
 
     fn report(mut self) -> Report {
         let options = self.options;
         let duration_s = options.duration.as_secs_f64();
-        let (ready, hashes) = (self.fleet.ready(), self.fleet.hashes());
-        let tally = self.fleet.tally();
+        let threads = self.mint.as_ref().map_or(0, Mint::threads);
+        let (mut ready, mut in_time) = (0, 0);
+        let mut targets = Vec::with_capacity(self.targets.len());
+        for target in &mut self.targets {
+            in_time += target.fleet.tally().accepted_in_time;
+            let report = target.report(duration_s, threads);
+            ready += report.connects.ready;
+            targets.push(report);
+        }
+        Report {
+            targets,
+            processes: Processes {
+                pool_process: options
+                    .pid
+                    .and_then(|pid| self.pool_usage.process(pid, ready, in_time, duration_s)),
+                own_cores: self.own_usage.cores(duration_s),
+            },
+        }
+    }
+}
+
+impl Target {
+    /// Sends the shares that are due. Returns when to call again.
+    fn send(&mut self, clock: Clock, measure_start_ns: u64, measure_end_ns: u64) -> u64 {
+        let Some(schedule) = &mut self.schedule else {
+            return u64::MAX;
+        };
+        for _ in 0..SEND_BUDGET {
+            let due_ns = schedule.next_ns();
+            if due_ns >= measure_end_ns {
+                return measure_end_ns;
+            }
+            let now_ns = clock.ns();
+            if due_ns > now_ns {
+                return due_ns;
+            }
+            match self.fleet.submit(due_ns, due_ns >= measure_start_ns) {
+                Written::Yes => schedule.advance(),
+                Written::Searching => return 0,
+                Written::Starved => return now_ns + MINT_WAIT_NS,
+            }
+        }
+        0
+    }
+
+    fn report(&mut self, duration_s: f64, threads: usize) -> TargetReport {
+        let (load, fleet) = (&self.load, &mut self.fleet);
+        let (ready, hashes) = (fleet.ready(), fleet.hashes());
+        let tally = fleet.tally();
         let mut shares = std::mem::take(&mut tally.shares);
         let answered = shares.accepted + shares.rejected.values().sum::<u64>();
         shares.unanswered = shares.sent - answered;
         shares.accepted_per_s = tally.accepted_in_time as f64 / duration_s;
-        shares.hashes_per_share = hashes as f64 / tally.shares_sent_ever.max(1) as f64;
+        let is_minted = load.dialect != Dialect::Bitcoin;
+        let found = if is_minted {
+            tally.minting.shares
+        } else {
+            tally.shares_sent_ever
+        };
+        shares.hashes_per_share = hashes as f64 / found.max(1) as f64;
         let mut connects = std::mem::take(&mut tally.connects);
         connects.ready_at_end = ready;
-        let in_time = tally.accepted_in_time;
-        Report {
-            pool: options.pool.to_string(),
-            rate_per_s: options.rate,
+        TargetReport {
+            pool: load.pool.to_string(),
+            dialect: load.dialect,
+            algorithm: load.algorithm.name(),
+            rate_per_s: load.rate,
             duration_s,
-            pool_process: options
-                .pid
-                .and_then(|pid| self.pool_usage.process(pid, connects.ready, in_time, duration_s)),
             connects,
             shares,
             latency: tally.latency.summary(),
             service: tally.service.summary(),
             lag: tally.lag.summary(),
+            invented: tally.invented.report(),
+            minting: is_minted.then(|| tally.minting.report(threads)),
             blocks: tally.blocks.report(),
             block_commands_failed: tally.blocks.commands_without_block(),
-            own_cores: self.own_usage.cores(duration_s),
         }
     }
 }

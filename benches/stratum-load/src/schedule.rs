@@ -1,6 +1,7 @@
 //! When shares are due: decided by the clock alone, never by the pool's answers.
 
 use crate::cli::Arrivals;
+use crate::random::Random;
 
 /// An open-loop schedule.
 #[derive(Debug)]
@@ -9,7 +10,7 @@ pub(crate) struct Schedule {
     /// Mean distance of two shares in nanoseconds.
     gap_ns: f64,
     next_ns: f64,
-    random: u64,
+    random: Random,
 }
 
 impl Schedule {
@@ -19,7 +20,7 @@ impl Schedule {
             arrivals,
             gap_ns: 1e9 / rate,
             next_ns: start_ns as f64,
-            random: seed ^ 0x9e37_79b9_7f4a_7c15,
+            random: Random::new(seed),
         })
     }
 
@@ -33,18 +34,8 @@ impl Schedule {
     pub(crate) fn advance(&mut self) {
         self.next_ns += match self.arrivals {
             Arrivals::Uniform => self.gap_ns,
-            Arrivals::Poisson => -self.gap_ns * self.unit().ln(),
+            Arrivals::Poisson => -self.gap_ns * self.random.unit().ln(),
         };
-    }
-
-    /// A number in (0, 1], by `SplitMix64`.
-    fn unit(&mut self) -> f64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.random;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^= z >> 31;
-        ((z >> 11) + 1) as f64 / (1_u64 << 53) as f64
     }
 }
 

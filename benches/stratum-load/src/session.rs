@@ -5,13 +5,14 @@ use std::rc::Rc;
 
 use otedama_hash::{Difficulty, Hasher, Target};
 
+use crate::dialect::Tip;
 use crate::job::{Found, Job, Parsed, RecentJobs, Search};
 use crate::wire::{self, Line, Verdict};
 
 const SUBSCRIBE: u64 = 1;
 const SUGGEST: u64 = 2;
 const AUTHORIZE: u64 = 3;
-const FIRST_SHARE: u64 = 10;
+pub(crate) const FIRST_SHARE: u64 = 10;
 
 /// What every connection says when it logs in.
 #[derive(Clone, Debug)]
@@ -30,6 +31,39 @@ pub(crate) struct Timing {
     pub(crate) sent_ns: u64,
     /// Whether it was due while measuring.
     pub(crate) measured: bool,
+    /// Whether it was invented, so that the pool should refuse it.
+    pub(crate) invented: bool,
+}
+
+/// Shares that were sent and have no answer yet.
+#[derive(Debug, Default)]
+pub(crate) struct Pending(VecDeque<(u64, Timing)>);
+
+impl Pending {
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// A share was sent with this request number.
+    pub(crate) fn push(&mut self, id: u64, share: Timing) {
+        self.0.push_back((id, share));
+    }
+
+    /// The pool's answer to the request of this number.
+    pub(crate) fn answer(&mut self, id: u64, verdict: Verdict) -> Event {
+        let position = self.0.iter().position(|(pending, _)| *pending == id);
+        let Some((_, share)) = position.and_then(|p| self.0.remove(p)) else {
+            return Event::Nothing;
+        };
+        let error = match verdict {
+            Verdict::Yes { .. } => None,
+            // Codes are told apart; where a pool sends none, its text is the code.
+            Verdict::No { code, message } if code == message => Some(code),
+            Verdict::No { code, message } => Some(format!("{code} {message}")),
+        };
+        Event::Answered { share, error }
+    }
 }
 
 /// What a line meant.
@@ -42,7 +76,7 @@ pub(crate) enum Event {
     /// A share was accepted, or refused with this code.
     Answered { share: Timing, error: Option<String> },
     /// A clean job on a block that is new to this connection.
-    NewBlock([u8; 32]),
+    NewBlock(Tip),
     /// The pool refused the login, or wrote what can't be read.
     Failed(String),
 }
@@ -59,7 +93,7 @@ pub(crate) struct Session {
     target: Target,
     search: Option<Search>,
     found: Option<Found>,
-    pending: VecDeque<(u64, Timing)>,
+    pending: Pending,
     next_id: u64,
 }
 
@@ -79,7 +113,7 @@ impl Session {
             target: Difficulty::ONE.to_target(diff1),
             search: None,
             found: None,
-            pending: VecDeque::new(),
+            pending: Pending::default(),
             next_id: FIRST_SHARE,
         }
     }
@@ -121,7 +155,9 @@ impl Session {
         let is_new_block = job.clean && known.is_some_and(|known| known != prev_hash);
         self.start(job);
         if is_new_block && self.is_ready() {
-            Event::NewBlock(prev_hash)
+            let mut shown = prev_hash;
+            shown.reverse();
+            Event::NewBlock(Tip::Hash(shown))
         } else {
             Event::Nothing
         }
@@ -158,7 +194,7 @@ impl Session {
                 id: AUTHORIZE,
                 verdict: Verdict::No { message, .. },
             } => Event::Failed(format!("authorisation refused: {message}")),
-            Line::Reply { id, verdict } if id >= FIRST_SHARE => self.share_reply(id, verdict),
+            Line::Reply { id, verdict } if id >= FIRST_SHARE => self.pending.answer(id, verdict),
             Line::SetDifficulty(difficulty) => {
                 self.set_difficulty(difficulty);
                 Event::Nothing
@@ -216,20 +252,6 @@ impl Session {
         }
     }
 
-    fn share_reply(&mut self, id: u64, verdict: Verdict) -> Event {
-        let position = self.pending.iter().position(|(pending, _)| *pending == id);
-        let Some((_, share)) = position.and_then(|p| self.pending.remove(p)) else {
-            return Event::Nothing;
-        };
-        let error = match verdict {
-            Verdict::Yes { .. } => None,
-            // Codes are told apart; where a pool sends none, its text is the code.
-            Verdict::No { code, message } if code == message => Some(code),
-            Verdict::No { code, message } => Some(format!("{code} {message}")),
-        };
-        Event::Answered { share, error }
-    }
-
     /// Searches for the next share, `searcher.budget` hashes at most. False: nothing was found yet.
     pub(crate) fn search(&mut self, searcher: &mut Searcher) -> bool {
         if let (None, Some(search)) = (&self.found, &mut self.search) {
@@ -241,6 +263,11 @@ impl Session {
             );
         }
         self.found.is_some()
+    }
+
+    /// Makes a share up instead of searching for it. At tiny difficulties it may be valid by luck.
+    pub(crate) fn invent(&mut self, nonce: u32) {
+        self.found = Some(Found { nonce });
     }
 
     /// Appends the submission of the share that was found.
@@ -256,13 +283,15 @@ impl Session {
             nonce: found.nonce,
         };
         wire::write_submit(out, self.next_id, &line);
-        self.pending.push_back((self.next_id, share));
+        self.pending.push(self.next_id, share);
         self.next_id += 1;
     }
 }
 
 /// What searches for all connections.
 pub(crate) struct Searcher {
+    /// Target of difficulty 1.
+    pub(crate) diff1: Target,
     pub(crate) hasher: Box<dyn Hasher>,
     /// Hashes to try before other connections get their turn.
     pub(crate) budget: u64,
@@ -318,6 +347,7 @@ mod tests {
             .verifier(<_>::default())
             .unwrap();
         Searcher {
+            diff1: Algorithm::SHA256D.diff1(),
             hasher,
             budget: 64,
             hashes: 0,
@@ -334,6 +364,7 @@ mod tests {
                 due_ns,
                 sent_ns: due_ns + 5,
                 measured: true,
+                invented: false,
             };
             assert!(session.search(&mut search));
             session.submit(due, &mut out);
@@ -360,7 +391,7 @@ mod tests {
         let (mut session, mut jobs) = ready();
         let mut feed = |line: &[u8]| session.line(line, &login(), &mut jobs, &mut Vec::new());
         assert_eq!(feed(&notify("2", 1, true)), Event::Nothing);
-        assert_eq!(feed(&notify("3", 2, true)), Event::NewBlock([2; 32]));
+        assert_eq!(feed(&notify("3", 2, true)), Event::NewBlock(Tip::Hash([2; 32])));
         assert_eq!(feed(&notify("4", 2, false)), Event::Nothing);
     }
 

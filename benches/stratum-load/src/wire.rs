@@ -50,28 +50,53 @@ pub(crate) enum LineError {
     Params(&'static str),
 }
 
+/// One line, before its parameters are looked at.
 #[derive(Deserialize)]
-struct Raw<'a> {
+pub(crate) struct Raw<'a> {
     #[serde(borrow, default)]
-    id: Option<&'a RawValue>,
+    pub(crate) id: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    method: Option<Cow<'a, str>>,
+    pub(crate) method: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
-    params: Option<&'a RawValue>,
+    pub(crate) params: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    result: Option<&'a RawValue>,
+    pub(crate) result: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    error: Option<&'a RawValue>,
+    pub(crate) error: Option<&'a RawValue>,
     #[serde(borrow, default, rename = "reject-reason")]
     reject_reason: Option<Cow<'a, str>>,
 }
 
+/// Reads a JSON object; a list of its members' values, which serde would take as well, is none.
+pub(crate) fn object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, LineError> {
+    if json.trim_ascii_start().first() != Some(&b'{') {
+        return Err(LineError::Params("line: not a JSON object"));
+    }
+    Ok(serde_json::from_slice(json)?)
+}
+
+impl Raw<'_> {
+    /// The parameters' JSON; an empty list where there are none.
+    pub(crate) fn params(&self) -> &str {
+        self.params.map_or("[]", RawValue::get)
+    }
+
+    /// The number of the request that this answers.
+    pub(crate) fn number(&self) -> Option<u64> {
+        let id = self.id.map_or("", RawValue::get);
+        id.trim_matches('"').parse().ok()
+    }
+}
+
 /// Reads one line.
 pub(crate) fn parse_line(line: &[u8]) -> Result<Line, LineError> {
-    let raw: Raw<'_> = serde_json::from_slice(line)?;
-    let params = raw.params.map_or("[]", RawValue::get);
+    let raw: Raw<'_> = object(line)?;
+    let params = raw.params();
     match raw.method.as_deref() {
-        None => Ok(parse_reply(&raw)),
+        None => Ok(raw.number().map_or(Line::Other, |id| Line::Reply {
+            id,
+            verdict: verdict(&raw),
+        })),
         Some("mining.notify") => parse_notify(params).map(|job| Line::Notify(Box::new(job))),
         Some("mining.set_difficulty") => {
             let [difficulty]: [f64; 1] = serde_json::from_str(params)?;
@@ -85,18 +110,18 @@ pub(crate) fn parse_line(line: &[u8]) -> Result<Line, LineError> {
                 extranonce2_len,
             })
         }
-        Some(method) => Ok(match (method, raw.id) {
-            ("mining.ping", Some(id)) => Line::Request {
-                id: id.get().to_owned(),
-                answer: "\"pong\"",
-            },
-            ("client.get_version", Some(id)) => Line::Request {
-                id: id.get().to_owned(),
-                answer: concat!("\"", env!("CARGO_PKG_NAME"), "\""),
-            },
-            _ => Line::Other,
-        }),
+        Some(_) => Ok(asked(&raw).map_or(Line::Other, |(id, answer)| Line::Request { id, answer })),
     }
+}
+
+/// The pool's own request: its id as it stands, and what to answer. `None` where no answer is wanted.
+pub(crate) fn asked(raw: &Raw<'_>) -> Option<(String, &'static str)> {
+    let answer = match raw.method.as_deref()? {
+        "mining.ping" => "\"pong\"",
+        "client.get_version" => concat!("\"", env!("CARGO_PKG_NAME"), "\""),
+        _ => return None,
+    };
+    Some((raw.id?.get().to_owned(), answer))
 }
 
 /// Reads the result of `mining.subscribe`: extranonce1 and the length of extranonce2.
@@ -114,12 +139,9 @@ fn check_extranonce(hex: &str, len: usize) -> Result<(Vec<u8>, usize), LineError
     Ok((bytes, len))
 }
 
-fn parse_reply(raw: &Raw<'_>) -> Line {
-    let id = raw.id.map_or("", RawValue::get).trim_matches('"');
-    let Ok(id) = id.parse() else {
-        return Line::Other;
-    };
-    let verdict = match (raw.error, raw.result.map(RawValue::get)) {
+/// What a reply says.
+pub(crate) fn verdict(raw: &Raw<'_>) -> Verdict {
+    match (raw.error, raw.result.map(RawValue::get)) {
         (Some(error), _) => parse_error(error.get()),
         (None, Some("false") | None) => {
             let reason = raw.reject_reason.as_deref().unwrap_or("false without a reason");
@@ -131,8 +153,7 @@ fn parse_reply(raw: &Raw<'_>) -> Line {
         (None, Some(result)) => Verdict::Yes {
             result: result.to_owned(),
         },
-    };
-    Line::Reply { id, verdict }
+    }
 }
 
 /// `[code, message, data]`, `{"code":..,"message":..}` or a bare text.
@@ -279,7 +300,7 @@ pub(crate) fn json_string(text: &str) -> String {
     quoted(text)
 }
 
-fn append(out: &mut Vec<u8>, line: std::fmt::Arguments<'_>) {
+pub(crate) fn append(out: &mut Vec<u8>, line: std::fmt::Arguments<'_>) {
     out.write_fmt(line).expect("writing to a Vec does not fail");
 }
 
