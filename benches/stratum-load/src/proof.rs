@@ -302,3 +302,270 @@ impl ProofSession {
         self.supply.close();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, channel};
+    use std::time::Duration;
+
+    use otedama_hash::{Algorithm, Registry};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::mint::Mint;
+
+    const OWNER: Owner = Owner {
+        slot: 1,
+        generation: 1,
+    };
+    const GRACE_NS: u64 = 1000;
+
+    fn login() -> Login {
+        Login {
+            user: "a.w1".to_owned(),
+            password: "x".to_owned(),
+            difficulty: None,
+        }
+    }
+
+    /// Terms of two connections that need ten shares each; without a backend nothing is minted.
+    fn terms(mint: &Mint, algorithm: Option<Algorithm>) -> (Terms, Receiver<Minted>) {
+        let (to, from) = channel();
+        let terms = Terms {
+            desk: mint.desk(),
+            backend: algorithm.and_then(|algorithm| Registry::with_builtin().get(algorithm).cloned()),
+            to,
+            connections: 2,
+            need: 10,
+            cap: 10,
+            grace_ns: GRACE_NS,
+        };
+        (terms, from)
+    }
+
+    fn share(now_ns: u64) -> Timing {
+        Timing {
+            due_ns: now_ns,
+            sent_ns: now_ns,
+            measured: true,
+            invented: false,
+        }
+    }
+
+    fn json(out: &[u8]) -> serde_json::Value {
+        serde_json::from_slice(out).unwrap()
+    }
+
+    /// A conversation of version 1.0.0 that is logged in, on job "1".
+    struct Talk {
+        session: ProofSession,
+        terms: Terms,
+        from: Receiver<Minted>,
+        out: Vec<u8>,
+        _mint: Mint,
+    }
+
+    impl Talk {
+        fn ethereum1() -> Self {
+            let mint = Mint::start(1, Clock::start());
+            let (terms, from) = terms(&mint, Some(Algorithm::ETHASH));
+            let mut out = Vec::new();
+            let session = ProofSession::open(Dialect::Ethereum1, &login(), OWNER, 1, &terms, &mut out);
+            let mut talk = Self {
+                session,
+                terms,
+                from,
+                out,
+                _mint: mint,
+            };
+            let subscribed =
+                r#"{"id":1,"result":[["mining.notify","1","EthereumStratum/1.0.0"],"080c"],"error":null}"#;
+            assert_eq!(talk.line(subscribed, 0), Event::Nothing);
+            assert_eq!(
+                talk.line(r#"{"id":2,"result":true,"error":null}"#, 0),
+                Event::Nothing
+            );
+            talk.line(
+                r#"{"id":null,"method":"mining.set_difficulty","params":[1e-9]}"#,
+                0,
+            );
+            assert_eq!(talk.line(&notify("1", 1, true), 0), Event::Ready);
+            assert_eq!(talk.out.split(|b| *b == b'\n').count(), 3, "subscribe, authorise");
+            talk
+        }
+
+        fn line(&mut self, line: &str, now_ns: u64) -> Event {
+            self.session
+                .line(line.as_bytes(), &login(), now_ns, &self.terms, &mut self.out)
+        }
+
+        /// Waits until the stock is full.
+        fn stock(&mut self, now_ns: u64) {
+            while !self.session.supply.is_full() {
+                let minted = self.from.recv_timeout(Duration::from_secs(60)).unwrap();
+                self.session.deliver(minted, now_ns);
+            }
+            // The last batch may still be on its way.
+            while let Ok(minted) = self.from.recv_timeout(Duration::from_millis(50)) {
+                self.session.deliver(minted, now_ns);
+            }
+        }
+
+        fn submit(&mut self, now_ns: u64) -> Option<serde_json::Value> {
+            self.out.clear();
+            let written = self.session.submit(share(now_ns), &self.terms, &mut self.out);
+            written.then(|| json(&self.out)["params"].clone())
+        }
+    }
+
+    fn notify(id: &str, header: u8, clean: bool) -> String {
+        let (seed, header) = ("00".repeat(32), const_hex::encode([header; 32]));
+        format!(r#"{{"id":null,"method":"mining.notify","params":["{id}","{seed}","{header}",{clean}]}}"#)
+    }
+
+    #[test]
+    fn shares_of_a_replaced_job_go_with_its_own_prefix_until_its_grace_is_over() {
+        let mut talk = Talk::ethereum1();
+        talk.stock(0);
+        talk.line(
+            r#"{"id":null,"method":"mining.set_extranonce","params":["af4c01"]}"#,
+            0,
+        );
+        assert_eq!(talk.line(&notify("2", 2, false), 0), Event::Nothing);
+        let old = talk.submit(GRACE_NS - 1).unwrap();
+        assert_eq!((&old[1], old[2].as_str().unwrap().len()), (&"1".into(), 12));
+        talk.stock(GRACE_NS);
+        let new = talk.submit(GRACE_NS).unwrap();
+        assert_eq!((&new[1], new[2].as_str().unwrap().len()), (&"2".into(), 10));
+    }
+
+    #[test]
+    fn a_clean_job_voids_what_is_in_stock_and_on_its_way() {
+        let mut talk = Talk::ethereum1();
+        talk.stock(0);
+        assert!(matches!(talk.line(&notify("2", 2, true), 0), Event::NewBlock(_)));
+        assert_eq!(talk.submit(0), None);
+        talk.stock(0);
+        while let Some(share) = talk.submit(0) {
+            assert_eq!(share[1], "2");
+        }
+    }
+
+    #[test]
+    fn a_harder_target_counts_at_once_and_the_same_nonces_are_not_walked_again() {
+        let mut talk = Talk::ethereum1();
+        talk.stock(0);
+        let first: Vec<_> = std::iter::from_fn(|| talk.submit(0)).take(2).collect();
+        talk.line(
+            r#"{"id":null,"method":"mining.set_difficulty","params":[2e-9]}"#,
+            0,
+        );
+        talk.stock(0);
+        let hard = Difficulty::new(2e-9)
+            .unwrap()
+            .to_target(Algorithm::ETHASH.diff1());
+        assert_eq!(talk.session.supply.target(), hard);
+        let then: Vec<_> = std::iter::from_fn(|| talk.submit(0)).take(10).collect();
+        assert_eq!(then.len(), 10);
+        let mut nonces: Vec<_> = first
+            .iter()
+            .chain(&then)
+            .map(|share| share[2].to_string())
+            .collect();
+        nonces.sort_unstable();
+        nonces.dedup();
+        assert_eq!(nonces.len(), 12);
+    }
+
+    #[test]
+    fn an_answer_finds_its_share() {
+        let mut talk = Talk::ethereum1();
+        talk.stock(0);
+        assert!(talk.submit(5).is_some() && talk.submit(6).is_some());
+        let refused = r#"{"id":11,"result":false,"error":[-1,"Job not found",null]}"#;
+        let Event::Answered { share, error } = talk.line(refused, 9) else {
+            panic!("not answered");
+        };
+        assert_eq!((share.due_ns, error.as_deref()), (6, Some("-1 Job not found")));
+        assert_eq!(talk.session.pending(), 1);
+        assert_eq!(talk.line(refused, 9), Event::Nothing, "answered already");
+    }
+
+    #[test]
+    fn numbers_of_requests_stay_within_sixteen_bits() {
+        let mint = Mint::start(1, Clock::start());
+        let (terms, _from) = terms(&mint, None);
+        let mut out = Vec::new();
+        let mut session = ProofSession::open(Dialect::Ethereum2, &login(), OWNER, 1234, &terms, &mut out);
+        assert_eq!(json(&out)["params"]["port"], "4d2");
+        let notify = format!(
+            r#"{{"method":"mining.notify","params":["1","64","{}","1"]}}"#,
+            "11".repeat(32)
+        );
+        session.line(notify.as_bytes(), &login(), 0, &terms, &mut out);
+        session.sent = NUMBERS - 1;
+        let mut random = Random::new(1);
+        let mut number = || {
+            out.clear();
+            assert!(session.submit_invented(share(0), &mut random, &terms, &mut out));
+            json(&out)["id"].as_u64().unwrap()
+        };
+        assert_eq!((number(), number()), (65_535, FIRST_SHARE));
+    }
+
+    #[test]
+    fn a_refused_login_is_a_failure_and_work_that_is_not_ready_is_none() {
+        let mint = Mint::start(1, Clock::start());
+        let (terms, _from) = terms(&mint, None);
+        let refused =
+            br#"{"id":1,"jsonrpc":"2.0","result":null,"error":{"code":-1,"message":"Invalid login"}}"#;
+        let not_ready =
+            br#"{"id":2,"jsonrpc":"2.0","result":null,"error":{"code":0,"message":"Work not ready"}}"#;
+        let mut session = ProofSession::open(Dialect::Ethproxy, &login(), OWNER, 1, &terms, &mut Vec::new());
+        let mut feed = |line: &[u8]| session.line(line, &login(), 0, &terms, &mut Vec::new());
+        assert!(matches!(feed(refused), Event::Failed(text) if text.contains("Invalid login")));
+        assert_eq!(feed(br#"{"id":1,"jsonrpc":"2.0","result":true}"#), Event::Nothing);
+        assert_eq!(feed(not_ready), Event::Nothing);
+        assert!(!session.is_ready());
+    }
+
+    proptest! {
+        #[test]
+        fn invented_shares_stay_in_the_connection_s_own_nonces(seed: u64, fixed in 1_u8..) {
+            let mint = Mint::start(0, Clock::start());
+            let (terms, _from) = terms(&mint, None);
+            let mut session =
+                ProofSession::open(Dialect::Cryptonote, &login(), OWNER, 1, &terms, &mut Vec::new());
+            let job = cryptonote::tests::job_json("j", 1, [0, 0, 0, fixed], "ffffffff");
+            let line = format!(r#"{{"id":1,"jsonrpc":"2.0","result":{{"id":"s","job":{job},"status":"OK"}}}}"#);
+            let event = session.line(line.as_bytes(), &login(), 0, &terms, &mut Vec::new());
+            prop_assert_eq!(event, Event::Ready);
+            let mut out = Vec::new();
+            prop_assert!(session.submit_invented(share(0), &mut Random::new(seed), &terms, &mut out));
+            let params = json(&out)["params"].clone();
+            let last = format!("{fixed:02x}");
+            prop_assert!(params["nonce"].as_str().unwrap().ends_with(&last));
+            // The claim meets every target.
+            prop_assert!(params["result"].as_str().unwrap().ends_with("0000000000000000"));
+            prop_assert_eq!(&params["id"], "s");
+        }
+
+        #[test]
+        fn no_line_panics(line in "\\{\"id\":[123],\"(result|error|params)\":[\\[\\]\",0-9a-fx{}:. ]{0,80}\\}") {
+            let mint = Mint::start(0, Clock::start());
+            let (terms, _from) = terms(&mint, None);
+            for dialect in [
+                Dialect::Cryptonote,
+                Dialect::Kawpow,
+                Dialect::Ethereum1,
+                Dialect::Ethereum2,
+                Dialect::Ethproxy,
+            ] {
+                let mut out = Vec::new();
+                let mut session = ProofSession::open(dialect, &login(), OWNER, 1, &terms, &mut out);
+                session.line(line.as_bytes(), &login(), 0, &terms, &mut out);
+            }
+        }
+    }
+}
