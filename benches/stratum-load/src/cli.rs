@@ -35,8 +35,9 @@ HOW IT MEASURES
 
   A new block is a mining.notify with clean_jobs=true and a previous block that is new to its
   connection; in cryptonote a job with another previous block, in kawpow and ethereum2 one with another
-  height, and in ethereum1 and ethproxy one with another header. Its delay runs from the first connection that saw it to the last one, and, with
-  --block-command, from that command's start and end as well.
+  height, and in ethereum1 and ethproxy one with another header. Its delay runs from the first
+  connection that saw it to the last one, and, with --block-command, from that command's start and end
+  as well.
 
   With --pid the report holds the pool's resident memory before the first connection and when all are
   idle, and the processor time it took during the measurement (Linux).
@@ -52,9 +53,9 @@ EXAMPLES
         --target bitcoin@127.0.0.1:3333=1000,5000,user=OTHER,difficulty=1e-9 -t 30
 ";
 
-/// Load generator for any Stratum v1 pool on this machine.
+/// Load generator for pools on this machine, in any dialect of Stratum v1.
 ///
-/// Opens connections that subscribe, authorise and submit valid shares at a set rate, and reports
+/// Opens connections that log in and submit valid shares at a set rate, and reports
 /// accepted shares per second, reply latency, connect errors and how fast new blocks reach everybody.
 #[derive(Clone, Debug, Parser)]
 #[command(version, after_long_help = LONG_HELP)]
@@ -133,7 +134,7 @@ pub(crate) struct Options {
     /// Spread IPv4 connections over this many source addresses, 127.0.0.1 upwards (Linux).
     #[arg(long, default_value_t = if cfg!(target_os = "linux") { 64 } else { 1 }, value_parser = clap::value_parser!(u32).range(1..=250))]
     pub(crate) source_addresses: u32,
-    /// Shell command that makes a new block, run at intervals while measuring.
+    /// Shell command that makes a new block on the first target's chain, run at intervals while measuring.
     #[arg(long)]
     pub(crate) block_command: Option<String>,
     /// Seconds between block commands.

@@ -23,6 +23,7 @@ mod run;
 mod schedule;
 mod session;
 mod supply;
+mod target;
 mod wire;
 
 use std::process::ExitCode;
