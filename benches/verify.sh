@@ -3,7 +3,8 @@
 # how many proofs the verification threads manage, and what their work costs the other port.
 # usage: MONEROD=monerod benches/verify.sh [RandomX shares/s] [SHA-256d shares/s] [seconds] [verification threads]
 # RandomX shares are minted before the load, one hash each; STOCK_TIME (120) is the longest time for that.
-# BAD=percent invents that part of the RandomX shares. MONEROD is a monerod of version 0.18 or newer.
+# BAD=rate adds a flood of so many invented RandomX shares a second at a high difficulty, which all claim to meet it.
+# MONEROD is a monerod of version 0.18 or newer.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 randomx=${1:-40} sha256d=${2:-5000} seconds=${3:-20} threads=${4:-1}
@@ -50,7 +51,8 @@ chains:
     address: "127.0.0.1:4334"
     payout_address: $address
     nodes: [{ url: "http://127.0.0.1:4381", zmq_block: "tcp://127.0.0.1:4382" }]
-    vardiff: { start: 1, min: 1, max: 1, shares_per_minute: 6000 }
+    # No connection reaches so many shares: only the flood, which asks for more, leaves difficulty 1.
+    vardiff: { start: 1, min: 1, max: 1000000, shares_per_minute: 6000 }
 api: { enable: false }
 monitoring: { metrics: { enabled: false }, health: { enabled: false } }
 storage: { path: "$work/bench.db" }
@@ -63,6 +65,8 @@ for _ in $(seq 300); do
     kill -0 "$pool" 2>/dev/null || { cat "$work/serve.log" >&2; exit 1; }
     sleep 0.1
 done
+targets=("cryptonote@127.0.0.1:4334=20,$randomx,user=$address"
+    "bitcoin@127.0.0.1:4333=1000,$sha256d,user=bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080,difficulty=1e-9")
+[ -z "${BAD:-}" ] || targets+=("cryptonote@127.0.0.1:4334=20,$BAD,user=$address,bad=100,difficulty=1000000")
 "$target/fast/stratum-load" --pid "$pool" --duration "$seconds" --job-grace 600 --stock-time "${STOCK_TIME:-120}" \
-    --target "cryptonote@127.0.0.1:4334=20,$randomx,user=$address,bad=${BAD:-0}" \
-    --target "bitcoin@127.0.0.1:4333=1000,$sha256d,user=bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080,difficulty=1e-9"
+    "${targets[@]/#/--target=}"

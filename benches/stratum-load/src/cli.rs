@@ -29,9 +29,10 @@ HOW IT MEASURES
   --features randomx.
 
   --bad-shares sends a part of the shares invented: a nonce of the connection's own, with a hash or mix
-  that claims to meet the target, so that the pool has to compute everything to refuse it. Where only a
-  nonce is sent (bitcoin, ethereum1, ethereum2) it is a random one, which at tiny difficulties is valid
-  by luck. They are counted apart, and a connection that is banned for them is opened again.
+  that claims to meet the target, so that the pool has to compute everything to refuse it; where only a
+  nonce is sent (bitcoin, ethereum1, ethereum2) it is a random one. At tiny difficulties such a nonce is
+  often valid by luck, and a pool may take it whatever was claimed: ask for a high difficulty where every
+  share is invented. They are counted apart, and a connection that is banned for them is opened again.
 
   A new block is a mining.notify with clean_jobs=true and a previous block that is new to its
   connection; in cryptonote a job with another previous block, in kawpow and ethereum2 one with another

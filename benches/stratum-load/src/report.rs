@@ -113,7 +113,7 @@ pub(crate) struct Invented {
 pub(crate) struct InventedReport {
     /// Due in the measured time, and sent.
     pub(crate) sent: u64,
-    /// Of them accepted: by luck where only a nonce is sent, otherwise by mistake.
+    /// Of them accepted, because the nonce was valid by luck.
     pub(crate) accepted: u64,
     /// Of them refused, by code.
     pub(crate) rejected: BTreeMap<String, u64>,
