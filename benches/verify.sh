@@ -51,6 +51,7 @@ chains:
     address: "127.0.0.1:4334"
     payout_address: $address
     nodes: [{ url: "http://127.0.0.1:4381", zmq_block: "tcp://127.0.0.1:4382" }]
+    template_refresh: 10m
     # No connection reaches so many shares: only the flood, which asks for more, leaves difficulty 1.
     vardiff: { start: 1, min: 1, max: 1000000, shares_per_minute: 6000 }
 api: { enable: false }

@@ -78,10 +78,11 @@ impl Conversation {
     }
 
     /// Whether a share can be sent or searched for at once.
-    pub(crate) fn has_share(&mut self, now_ns: u64) -> bool {
-        match self {
-            Self::Searched(_) => true,
-            Self::Minted(session) => session.supply().has_share(now_ns),
+    pub(crate) fn has_share(&mut self, now_ns: u64, common: &Common) -> bool {
+        match (self, &common.kind) {
+            (Self::Searched(_), _) => true,
+            (Self::Minted(session), Kind::Minted(terms)) => session.supply().has_share(now_ns, terms),
+            _ => false,
         }
     }
 

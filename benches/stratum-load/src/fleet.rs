@@ -346,10 +346,10 @@ impl Fleet {
 
     fn next_with_share(&mut self, invented: bool) -> Option<usize> {
         let (all, now_ns) = (self.slots.len(), self.clock.ns());
-        let cursor = self.cursor;
+        let (cursor, common) = (self.cursor, &self.common);
         (0..all).map(|i| (cursor + i) % all).find(|i| {
             self.slots[*i].open.as_mut().is_some_and(|(_, conversation)| {
-                conversation.is_ready() && (invented || conversation.has_share(now_ns))
+                conversation.is_ready() && (invented || conversation.has_share(now_ns, common))
             })
         })
     }

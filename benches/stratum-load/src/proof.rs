@@ -136,7 +136,7 @@ impl ProofSession {
                 if let Some(target) = target {
                     self.target = target;
                     // As in Bitcoin's dialect: a harder one is honoured at once, an easier one with the next job.
-                    self.supply.tighten(target, terms);
+                    self.supply.tighten(target, now_ns, terms);
                 }
             }
             Said::Request { id, answer } => wire::write_answer(out, &id, answer),

@@ -91,18 +91,18 @@ impl Supply {
         self.space = Space::of(nonces, self.owner, terms.connections);
         self.target = target;
         self.job = Some(Posted::new(work));
-        self.refill(terms);
+        self.refill(now_ns, terms);
     }
 
     /// Demands more of every share, if `target` is lower than before.
-    pub(crate) fn tighten(&mut self, target: Target, terms: &Terms) {
+    pub(crate) fn tighten(&mut self, target: Target, now_ns: u64, terms: &Terms) {
         if target >= self.target {
             return;
         }
         self.target = target;
         self.end_order();
         self.stock.retain(|(_, hit)| target.is_met_by(&hit.pow.hash));
-        self.refill(terms);
+        self.refill(now_ns, terms);
     }
 
     fn end_order(&mut self) {
@@ -112,14 +112,16 @@ impl Supply {
         }
     }
 
-    /// Orders what is missing on the newest job, once half of it is.
-    fn refill(&mut self, terms: &Terms) {
+    /// Orders what is missing on the newest job, once half of it is. Shares of replaced jobs count while they stay
+    /// valid for long enough to order others.
+    fn refill(&mut self, now_ns: u64, terms: &Terms) {
+        const LONG_ENOUGH_NS: u64 = 60_000_000_000;
         let (Some(job), Some(backend)) = (&self.job, &terms.backend) else {
             return;
         };
         let goal = self.left.min(terms.cap) as usize;
-        let on_this = |order: &Order| Arc::ptr_eq(&order.job, job);
-        let have = self.stock.iter().filter(|(order, _)| on_this(order)).count();
+        let lasts = |order: &Order| order.job.is_valid(now_ns.saturating_add(LONG_ENOUGH_NS));
+        let have = self.stock.iter().filter(|(order, _)| lasts(order)).count();
         let is_searched = self.order.as_ref().is_some_and(|order| !order.is_over());
         if is_searched || have * 2 > goal || goal == 0 {
             return;
@@ -155,13 +157,17 @@ impl Supply {
     }
 
     /// Whether a share can be taken.
-    pub(crate) fn has_share(&mut self, now_ns: u64) -> bool {
+    pub(crate) fn has_share(&mut self, now_ns: u64, terms: &Terms) -> bool {
+        let before = self.stock.len();
         while self
             .stock
             .front()
             .is_some_and(|(order, _)| !order.job.is_valid(now_ns))
         {
             self.stock.pop_front();
+        }
+        if self.stock.len() < before {
+            self.refill(now_ns, terms);
         }
         !self.stock.is_empty()
     }
@@ -173,13 +179,13 @@ impl Supply {
 
     /// Takes a share out.
     pub(crate) fn take(&mut self, now_ns: u64, terms: &Terms) -> Option<(Arc<Order>, Hit)> {
-        if !self.has_share(now_ns) {
+        if !self.has_share(now_ns, terms) {
             return None;
         }
         let share = self.stock.pop_front();
         // Never zero: the schedule is random, and a connection may have to send more than its part.
         self.left = self.left.saturating_sub(1).max(1);
-        self.refill(terms);
+        self.refill(now_ns, terms);
         share
     }
 
