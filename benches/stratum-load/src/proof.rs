@@ -441,6 +441,20 @@ mod tests {
     }
 
     #[test]
+    fn stock_that_lasts_is_used_up_before_more_is_minted() {
+        const LONG_NS: u64 = 120_000_000_000;
+        let mut talk = Talk::ethereum1();
+        talk.terms.grace_ns = LONG_NS;
+        talk.stock(0);
+        talk.line(&notify("2", 2, false), 0);
+        assert!(talk.session.supply.is_full(), "nothing is ordered");
+        assert_eq!(talk.submit(1).unwrap()[1], "1");
+        assert_eq!(talk.submit(LONG_NS), None, "the old job is void");
+        talk.stock(LONG_NS);
+        assert_eq!(talk.submit(LONG_NS).unwrap()[1], "2");
+    }
+
+    #[test]
     fn a_clean_job_voids_what_is_in_stock_and_on_its_way() {
         let mut talk = Talk::ethereum1();
         talk.stock(0);
