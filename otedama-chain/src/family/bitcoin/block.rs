@@ -31,14 +31,39 @@ fn header(job: &Job, submission: &Submission<'_>) -> Result<[u8; HEADER_LEN], Su
     let parts = job.header_parts().ok_or(SubmitError::Family)?;
     let merkle_root = merkle_root(&parts, submission.extranonce);
 
-    let mut header = [0; HEADER_LEN];
-    header[..4].copy_from_slice(&submission.version.to_le_bytes());
-    header[4..36].copy_from_slice(job.prev_hash().as_le_bytes());
-    header[36..68].copy_from_slice(merkle_root.as_le_bytes());
-    header[68..72].copy_from_slice(&submission.ntime.to_le_bytes());
-    header[72..76].copy_from_slice(&parts.bits.to_le_bytes());
-    header[76..].copy_from_slice(&last.to_le_bytes());
-    Ok(header)
+    let fields = Fields {
+        version: submission.version,
+        prev_hash: job.prev_hash(),
+        merkle_root,
+        time_s: submission.ntime,
+        bits: parts.bits,
+        last,
+    };
+    Ok(fields.to_bytes())
+}
+
+/// What the first 80 bytes of a header say.
+struct Fields {
+    version: u32,
+    prev_hash: Hash256,
+    merkle_root: Hash256,
+    time_s: u32,
+    bits: u32,
+    /// The nonce, or the height.
+    last: u32,
+}
+
+impl Fields {
+    fn to_bytes(&self) -> [u8; HEADER_LEN] {
+        let mut header = [0; HEADER_LEN];
+        header[..4].copy_from_slice(&self.version.to_le_bytes());
+        header[4..36].copy_from_slice(self.prev_hash.as_le_bytes());
+        header[36..68].copy_from_slice(self.merkle_root.as_le_bytes());
+        header[68..72].copy_from_slice(&self.time_s.to_le_bytes());
+        header[72..76].copy_from_slice(&self.bits.to_le_bytes());
+        header[76..].copy_from_slice(&self.last.to_le_bytes());
+        header
+    }
 }
 
 fn merkle_root(parts: &HeaderParts<'_>, extranonce: &[u8]) -> Hash256 {
@@ -130,4 +155,64 @@ fn push_coinbase(out: &mut Vec<u8>, parts: &HeaderParts<'_>, extranonce: &[u8], 
         out.extend_from_slice(&[0; 32]);
     }
     out.extend_from_slice(lock_time);
+}
+
+#[cfg(test)]
+mod tests {
+    use otedama_hash::{Algorithm, PowInput, Registry};
+    use serde::Deserialize;
+
+    use super::*;
+
+    /// What a node says of a block of Ravencoin's main network, and the bytes of its header.
+    #[derive(Deserialize)]
+    struct Real {
+        height: u32,
+        hash: String,
+        version: u32,
+        previousblockhash: String,
+        merkleroot: String,
+        time: u32,
+        bits: String,
+        nonce64: String,
+        mixhash: String,
+        header: String,
+    }
+
+    #[test]
+    fn headers_of_real_blocks_with_a_kawpow_proof() {
+        let blocks = include_str!("../../../tests/data/kawpow_blocks.json");
+        let blocks: Vec<Real> = serde_json::from_str(blocks).expect("JSON");
+        let registry = Registry::with_builtin();
+        let backend = registry.get(Algorithm::KAWPOW).expect("built in");
+        let hash = |hex: &str| Hash256::from_display_hex(hex).expect("a hash");
+        assert_eq!(blocks.len(), 6);
+        for block in blocks {
+            let fields = Fields {
+                version: block.version,
+                prev_hash: hash(&block.previousblockhash),
+                merkle_root: hash(&block.merkleroot),
+                time_s: block.time,
+                bits: u32::from_str_radix(&block.bits, 16).expect("hex"),
+                last: block.height,
+            };
+            let nonce = u64::from_str_radix(&block.nonce64, 16).expect("hex");
+            let mix = const_hex::decode_to_array(&block.mixhash).expect("hex");
+            let first = fields.to_bytes();
+            let header = [&first[..], &kawpow::proof(nonce, mix)].concat();
+            assert_eq!(const_hex::encode(header), block.header, "{}", block.height);
+            // The id follows from the header's hash and the mix.
+            let input = PowInput {
+                blob: &kawpow::header_hash(&first),
+                nonce,
+                height: block.height.into(),
+            };
+            assert_eq!(
+                backend.claimed(&input, &mix),
+                Some(hash(&block.hash)),
+                "{}",
+                block.height
+            );
+        }
+    }
 }
