@@ -33,7 +33,7 @@ pub struct Pool {
     pub fee_percentage: f64,
     /// How a block's reward is shared.
     pub rewards: Rewards,
-    /// Threads that serve connections; 0 is one per core.
+    /// Threads that serve connections; 0 is one per core. Chains whose miners all hash the same (Ethash) have one.
     pub shards: usize,
     /// Threads that verify the shares of one chain whose proof of work takes milliseconds (RandomX, Ethash, `KawPow`);
     /// 0 is one per core.
