@@ -21,10 +21,13 @@ const PUSH_ID: u64 = 0;
 /// Errors after which a miner that speaks 2.0.0 should give up; it is banned for fewer.
 const MAX_ERRORS: u32 = 50;
 
+/// Most bytes of the nonce that the pool fixes: as many in either version, so that no session's nonces lie among
+/// another's, and few enough for a farm not to run out of the others before the next job.
+const PREFIX_MAX: usize = 3;
+
 /// Bytes of the nonce that the pool fixes for a session.
 pub(super) fn prefix_len(protocol: Option<Protocol>) -> usize {
-    // A session's number has four bytes.
-    protocol.map_or(0, Protocol::max_extranonce_len).min(4)
+    protocol.map_or(0, Protocol::max_extranonce_len).min(PREFIX_MAX)
 }
 
 impl Pool {
