@@ -15,6 +15,8 @@ use crate::share::dedup::Seen;
 
 /// Jobs kept at once; the oldest gives way.
 const MAX_JOBS: usize = 128;
+/// Work that is over and whose shares are remembered, where it may come back.
+const MAX_PAST: usize = 16;
 
 /// What makes one connection's coinbase differ from another's.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -72,6 +74,9 @@ pub(crate) struct JobBook {
     seed: u64,
     next_number: u32,
     sets: VecDeque<JobSet>,
+    /// The shares of work that is over, by its name. A node may hand the same work out again, as after a detour to
+    /// another node or block; its shares still count once.
+    past: VecDeque<([u8; 32], Seen)>,
 }
 
 impl JobBook {
@@ -84,6 +89,7 @@ impl JobBook {
             // Not the same after a restart: an old share must not meet another job of its number.
             next_number: (seed as u32).max(1),
             sets: VecDeque::new(),
+            past: VecDeque::new(),
         }
     }
 
@@ -107,7 +113,9 @@ impl JobBook {
             .current()
             .is_none_or(|s| s.template.prev_hash != template.prev_hash);
         if clean {
-            self.sets.clear();
+            for set in std::mem::take(&mut self.sets) {
+                self.retire(set);
+            }
         }
         for set in &mut self.sets {
             set.replaced_at.get_or_insert(now);
@@ -118,8 +126,11 @@ impl JobBook {
 
     fn push(&mut self, now: Monotonic, template: Arc<Template>, payouts: Arc<Payouts>) {
         self.expire(now);
-        if self.sets.len() >= MAX_JOBS {
-            self.sets.pop_front();
+        let seen = template.work_id().and_then(|work| self.take_seen(&work));
+        if self.sets.len() >= MAX_JOBS
+            && let Some(oldest) = self.sets.pop_front()
+        {
+            self.retire(oldest);
         }
         let number = self.next_number;
         self.next_number = self.next_number.wrapping_add(1).max(1);
@@ -131,8 +142,28 @@ impl JobBook {
             payouts,
             replaced_at: None,
             works: HashMap::with_hasher(FixedState::with_seed(self.seed)),
-            seen: Seen::new(self.seed),
+            seen: seen.unwrap_or_else(|| Seen::new(self.seed)),
         });
+    }
+
+    /// Remembers the shares of a job that is over, where another job could have the same ones.
+    fn retire(&mut self, set: JobSet) {
+        if let Some(work) = set.template.work_id().filter(|_| set.seen.len() > 0) {
+            if self.past.len() >= MAX_PAST {
+                self.past.pop_front();
+            }
+            self.past.push_back((work, set.seen));
+        }
+    }
+
+    /// The shares so far of work that is handed out again. An older job on it is over.
+    fn take_seen(&mut self, work: &[u8; 32]) -> Option<Seen> {
+        let is_it = |set: &JobSet| set.template.work_id().as_ref() == Some(work);
+        if let Some(index) = self.sets.iter().position(is_it) {
+            return self.sets.remove(index).map(|set| set.seen);
+        }
+        let index = self.past.iter().position(|(past, _)| past == work)?;
+        self.past.remove(index).map(|(_, seen)| seen)
     }
 
     /// A new job on the newest template, for connections whose difficulty changes at once: a share
@@ -161,8 +192,12 @@ impl JobBook {
     /// Drops jobs whose grace has run out.
     pub(crate) fn expire(&mut self, now: Monotonic) {
         let grace = self.grace;
-        self.sets
-            .retain(|s| s.replaced_at.is_none_or(|at| now.since(at) <= grace));
+        let is_over = |set: &JobSet| set.replaced_at.is_some_and(|at| now.since(at) > grace);
+        while let Some(index) = self.sets.iter().position(is_over) {
+            if let Some(set) = self.sets.remove(index) {
+                self.retire(set);
+            }
+        }
     }
 
     /// Finds the job that a share names.
