@@ -8,7 +8,7 @@ use bytes::Bytes;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use otedama_chain::{ChainSpec, Family, Job, PayoutOutput, PayoutPlan, Submission, Template};
-use otedama_hash::{Difficulty, Monotonic};
+use otedama_hash::{Difficulty, Hash256, Monotonic};
 
 use crate::io::Payouts;
 use crate::share::dedup::Seen;
@@ -17,6 +17,8 @@ use crate::share::dedup::Seen;
 const MAX_JOBS: usize = 128;
 /// Work that is over and whose shares are remembered, where it may come back.
 const MAX_PAST: usize = 16;
+/// Found blocks whose names are remembered.
+const MAX_FOUND: usize = 64;
 
 /// What makes one connection's coinbase differ from another's.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -77,6 +79,8 @@ pub(crate) struct JobBook {
     /// The shares of work that is over, by its name. A node may hand the same work out again, as after a detour to
     /// another node or block; its shares still count once.
     past: VecDeque<([u8; 32], Seen)>,
+    /// Names of the newest blocks that were found.
+    found: VecDeque<Hash256>,
 }
 
 impl JobBook {
@@ -90,6 +94,7 @@ impl JobBook {
             next_number: (seed as u32).max(1),
             sets: VecDeque::new(),
             past: VecDeque::new(),
+            found: VecDeque::new(),
         }
     }
 
@@ -187,6 +192,19 @@ impl JobBook {
     /// Whether the next job may push out one that some connection still has as its newest.
     pub(crate) fn is_crowded(&self) -> bool {
         self.sets.len() >= MAX_JOBS - 1
+    }
+
+    /// Whether this is the first block of its name. Where the node doesn't show its header, all solutions of its work
+    /// have one name, and only one of them can become the block.
+    pub(crate) fn is_new_block(&mut self, name: Hash256) -> bool {
+        if self.found.contains(&name) {
+            return false;
+        }
+        if self.found.len() >= MAX_FOUND {
+            self.found.pop_front();
+        }
+        self.found.push_back(name);
+        true
     }
 
     /// Drops jobs whose grace has run out.

@@ -38,7 +38,9 @@ impl Pool {
                     })
                 });
             // The same submission made the header that was hashed, so it also makes the block.
-            if let Ok(candidate) = candidate {
+            if let Ok(candidate) = candidate
+                && self.jobs.is_new_block(candidate.hash)
+            {
                 self.stats.candidates += 1;
                 self.out.push_front(Output::Candidate(candidate));
             }
