@@ -17,6 +17,7 @@ mod session;
 mod share;
 mod stats;
 mod vardiff;
+pub mod verify_queue;
 
 pub use config::{BanConfig, PoolConfig, VardiffConfig};
 pub use io::{

@@ -1,7 +1,6 @@
 //! Proofs of work that take milliseconds and hundreds of megabytes: verified on threads of their own, so that the
 //! threads that serve miners never wait for one.
 
-mod queue;
 mod worker;
 
 use std::num::NonZeroUsize;
@@ -12,12 +11,12 @@ use std::thread::JoinHandle;
 use otedama_devices::cpu::memory::available_bytes;
 use otedama_devices::{EpochOptions, Epochs};
 use otedama_hash::{EpochInput, EpochKey, HashBackend, MemoryPlan, PagePolicy, PowHash};
+use otedama_pool::verify_queue::{Pending, Queue};
 use otedama_pool::{ConnId, Ticket, VerifyRequest};
 
 use crate::serve::clock::Clock;
 use crate::serve::faults::Faults;
 use crate::shard::{Command, Mailbox};
-use queue::{Pending, Queue};
 
 /// Proofs that may wait before the shards stop reading.
 const HIGH_WATER: usize = 4096;

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use otedama_devices::EpochState;
 use otedama_hash::{EpochKey, Hasher, PowHash, PowInput};
+use otedama_pool::verify_queue::Pending;
 use otedama_pool::{Claim, VerifyRequest};
 use tracing::error;
 
-use super::queue::Pending;
 use super::{Shared, State};
 use crate::shard::VERIFY_BATCH;
 

@@ -1,15 +1,20 @@
 //! What waits to be verified: by epoch, and within it every connection in its turn.
+//!
+//! For drivers that leave proofs of work which take milliseconds to threads of their own.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use otedama_hash::EpochKey;
-use otedama_pool::{ConnId, VerifyRequest};
+
+use crate::io::{ConnId, VerifyRequest};
 
 /// A proof that waits.
-pub(super) struct Pending {
-    /// Who wants it.
-    pub(super) shard: usize,
-    pub(super) request: VerifyRequest,
+#[derive(Debug)]
+pub struct Pending {
+    /// Index of the pool object that wants it.
+    pub shard: usize,
+    /// What it asked for.
+    pub request: VerifyRequest,
 }
 
 impl Pending {
@@ -20,19 +25,20 @@ impl Pending {
 
 type Sender = (usize, ConnId);
 
-/// The proofs that wait.
-#[derive(Default)]
-pub(super) struct Queue {
+/// The proofs that wait. It takes as many as it is given: its owner reads no further where that is too many.
+#[derive(Debug, Default)]
+pub struct Queue {
     /// One per epoch, the one whose turn it is first.
     lanes: VecDeque<Lane>,
 }
 
 /// The proofs of one epoch. Whoever has sent many waits for their own, not for others'.
+#[derive(Debug)]
 struct Lane {
     key: EpochKey,
     /// Everybody who has something here, once, the next one first.
     turns: VecDeque<Sender>,
-    waiting: HashMap<Sender, VecDeque<Pending>>,
+    waiting: BTreeMap<Sender, VecDeque<Pending>>,
 }
 
 impl Lane {
@@ -40,7 +46,7 @@ impl Lane {
         Self {
             key,
             turns: VecDeque::new(),
-            waiting: HashMap::new(),
+            waiting: BTreeMap::new(),
         }
     }
 
@@ -67,7 +73,8 @@ impl Lane {
 }
 
 impl Queue {
-    pub(super) fn push(&mut self, key: EpochKey, pending: Pending) {
+    /// Puts a proof at the end of its sender's, among those of the epoch `key`.
+    pub fn push(&mut self, key: EpochKey, pending: Pending) {
         if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.key == key) {
             return lane.push(pending);
         }
@@ -77,7 +84,7 @@ impl Queue {
     }
 
     /// Up to `max` proofs of one epoch that `may_go`; epochs take turns.
-    pub(super) fn take(
+    pub fn take(
         &mut self,
         max: usize,
         may_go: impl Fn(EpochKey) -> bool,
@@ -92,8 +99,8 @@ impl Queue {
         Some((key, batch))
     }
 
-    /// Takes out everything that a connection left.
-    pub(super) fn forget(&mut self, shard: usize, conn: ConnId) -> Vec<Pending> {
+    /// Takes out everything that a connection of a pool object left.
+    pub fn forget(&mut self, shard: usize, conn: ConnId) -> Vec<Pending> {
         let sender = (shard, conn);
         let mut dropped = Vec::new();
         for lane in &mut self.lanes {
@@ -106,7 +113,8 @@ impl Queue {
         dropped
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
         self.lanes.is_empty()
     }
 }
