@@ -107,6 +107,16 @@ impl JobBook {
         &mut self.sets[index]
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.sets.len()
+    }
+
+    /// Shares that are remembered, over all jobs.
+    pub(crate) fn seen(&self) -> usize {
+        self.sets.iter().map(|set| set.seen.len()).sum()
+    }
+
     /// The number of the oldest job whose shares may still come.
     pub(crate) fn oldest(&self) -> u32 {
         self.sets.front().map_or(self.next_number, |s| s.number)

@@ -149,6 +149,8 @@ impl Pool {
             connections: self.sessions.len() as u64,
             authorized: self.sessions.iter().filter(|(_, s)| s.is_mining()).count() as u64,
             in_flight: self.pending.len() as u64,
+            jobs: self.jobs.len() as u64,
+            seen: self.jobs.seen() as u64,
             ..self.stats
         }
     }

@@ -44,6 +44,10 @@ pub struct Stats {
     pub authorized: u64,
     /// Shares between submission and reply now.
     pub in_flight: u64,
+    /// Jobs now, the newest and those whose shares still count.
+    pub jobs: u64,
+    /// Shares of those jobs that are remembered now, to find duplicates.
+    pub seen: u64,
 }
 
 /// One connection, for display.
