@@ -217,6 +217,8 @@ pub struct VerifyRequest {
     /// What the miner says of it. Where a [`Mix`](Claim::Mix) already leads to a hash above `target`, that hash is
     /// answer enough ([`HashBackend::claimed`](otedama_hash::HashBackend::claimed)).
     pub claim: Option<Claim>,
+    /// Whether that would be a block: it should not wait behind shares.
+    pub claims_block: bool,
     /// Hashes above this are worth nothing.
     pub target: Target,
 }

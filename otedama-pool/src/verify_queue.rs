@@ -39,6 +39,9 @@ struct Lane {
     /// Everybody who has something here, once, the next one first.
     turns: VecDeque<Sender>,
     waiting: BTreeMap<Sender, VecDeque<Pending>>,
+    /// What claims to be a block, ahead of everything: a block that waits is a block that may be lost, and a false claim
+    /// costs its sender more than it gains.
+    blocks: VecDeque<Pending>,
 }
 
 impl Lane {
@@ -47,10 +50,14 @@ impl Lane {
             key,
             turns: VecDeque::new(),
             waiting: BTreeMap::new(),
+            blocks: VecDeque::new(),
         }
     }
 
     fn push(&mut self, pending: Pending) {
+        if pending.request.claims_block {
+            return self.blocks.push_back(pending);
+        }
         let sender = pending.sender();
         let queue = self.waiting.entry(sender).or_default();
         if queue.is_empty() {
@@ -59,7 +66,14 @@ impl Lane {
         queue.push_back(pending);
     }
 
+    fn is_empty(&self) -> bool {
+        self.turns.is_empty() && self.blocks.is_empty()
+    }
+
     fn pop(&mut self) -> Option<Pending> {
+        if let Some(block) = self.blocks.pop_front() {
+            return Some(block);
+        }
         let sender = self.turns.pop_front()?;
         let queue = self.waiting.get_mut(&sender)?;
         let pending = queue.pop_front();
@@ -93,7 +107,7 @@ impl Queue {
         let mut lane = self.lanes.remove(at)?;
         let batch: Vec<_> = std::iter::from_fn(|| lane.pop()).take(max).collect();
         let key = lane.key;
-        if !lane.turns.is_empty() {
+        if !lane.is_empty() {
             self.lanes.push_back(lane);
         }
         Some((key, batch))
@@ -104,17 +118,133 @@ impl Queue {
         let sender = (shard, conn);
         let mut dropped = Vec::new();
         for lane in &mut self.lanes {
+            let (theirs, others) = std::mem::take(&mut lane.blocks)
+                .into_iter()
+                .partition(|block| block.sender() == sender);
+            lane.blocks = others;
+            dropped.extend::<VecDeque<_>>(theirs);
             if let Some(queue) = lane.waiting.remove(&sender) {
                 lane.turns.retain(|turn| *turn != sender);
                 dropped.extend(queue);
             }
         }
-        self.lanes.retain(|lane| !lane.turns.is_empty());
+        self.lanes.retain(|lane| !lane.is_empty());
         dropped
     }
 
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.lanes.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use otedama_hash::{Algorithm, EpochInput, Target};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::io::Ticket;
+
+    const A: EpochKey = EpochKey([1; 32]);
+    const B: EpochKey = EpochKey([2; 32]);
+
+    fn pending(conn: u64, number: u32, claims_block: bool) -> Pending {
+        Pending {
+            shard: 0,
+            request: VerifyRequest {
+                ticket: Ticket {
+                    slot: number,
+                    generation: 1,
+                },
+                conn: ConnId(conn),
+                algorithm: Algorithm::RANDOMX,
+                epoch: EpochInput::default(),
+                blob: otedama_chain::PowBlob::new(),
+                nonce: 0,
+                claim: None,
+                claims_block,
+                target: Target::MAX,
+            },
+        }
+    }
+
+    fn numbers(batch: &[Pending]) -> Vec<u32> {
+        batch.iter().map(|p| p.request.ticket.slot).collect()
+    }
+
+    #[test]
+    fn a_flood_waits_for_itself() {
+        let mut queue = Queue::default();
+        for number in 0..100 {
+            queue.push(A, pending(1, number, false));
+        }
+        queue.push(A, pending(2, 100, false));
+        let (_, batch) = queue.take(4, |_| true).expect("something waits");
+        assert_eq!(numbers(&batch), [0, 100, 1, 2]);
+    }
+
+    #[test]
+    fn a_block_goes_first_and_epochs_take_turns() {
+        let mut queue = Queue::default();
+        queue.push(A, pending(1, 0, false));
+        queue.push(B, pending(1, 1, false));
+        queue.push(A, pending(2, 2, true));
+        queue.push(A, pending(1, 3, false));
+        let mut taken = Vec::new();
+        while let Some((key, batch)) = queue.take(2, |_| true) {
+            taken.push((key, numbers(&batch)));
+        }
+        assert_eq!(taken, [(A, vec![2, 0]), (B, vec![1]), (A, vec![3])]);
+        queue.push(A, pending(1, 4, false));
+        assert!(queue.take(9, |key| key == B).is_none(), "its epoch is not ready");
+        assert!(!queue.is_empty());
+    }
+
+    #[test]
+    fn what_a_banned_connection_left_is_taken_out() {
+        let mut queue = Queue::default();
+        for (conn, number, block) in [(1, 0, false), (2, 1, false), (1, 2, true), (1, 3, false)] {
+            queue.push(A, pending(conn, number, block));
+        }
+        let mut dropped = numbers(&queue.forget(0, ConnId(1)));
+        dropped.sort_unstable();
+        assert_eq!(dropped, [0, 2, 3]);
+        assert!(queue.forget(1, ConnId(2)).is_empty(), "another pool object's");
+        assert_eq!(numbers(&queue.take(9, |_| true).expect("one is left").1), [1]);
+        assert!(queue.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn everything_comes_out_once_and_in_its_senders_order(
+            pushes in proptest::collection::vec((0_u64..5, any::<bool>()), 0..60),
+            max in 1_usize..7,
+        ) {
+            let mut queue = Queue::default();
+            for (number, (conn, second)) in pushes.iter().enumerate() {
+                let key = if *second { B } else { A };
+                queue.push(key, pending(*conn, number as u32, false));
+            }
+            let mut taken = Vec::new();
+            while let Some((key, batch)) = queue.take(max, |_| true) {
+                prop_assert!(!batch.is_empty() && batch.len() <= max);
+                taken.extend(batch.into_iter().map(|p| (key, p.request.conn, p.request.ticket.slot)));
+            }
+            prop_assert!(queue.is_empty());
+            for (conn, _) in &pushes {
+                for key in [A, B] {
+                    let own: Vec<_> = taken
+                        .iter()
+                        .filter(|t| (t.0, t.1) == (key, ConnId(*conn)))
+                        .map(|t| t.2)
+                        .collect();
+                    prop_assert!(own.is_sorted());
+                }
+            }
+            let mut all: Vec<_> = taken.iter().map(|t| t.2).collect();
+            all.sort_unstable();
+            prop_assert_eq!(all, (0..pushes.len() as u32).collect::<Vec<_>>());
+        }
     }
 }

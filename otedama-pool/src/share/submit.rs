@@ -120,6 +120,7 @@ impl Pool {
             blob,
             nonce: share.nonce,
             claim: share.claim,
+            claims_block: matches!(share.claim, Some(Claim::Hash(hash)) if template.network_target.is_met_by(&hash)),
             target: share.target.max(template.network_target),
         };
         self.pending.insert(share);
