@@ -20,6 +20,7 @@ fuzz_target!(|data: &[u8]| {
         let _ = (header.is_orphaned(), header.tip());
     }
     let _ = monerod::block_template(status, body);
+    let _ = monerod::miner_data(status, body);
     let _ = monerod::node_info(status, body);
     let _ = monerod::block_header(status, body);
     let _ = monerod::submit_outcome(status, body);

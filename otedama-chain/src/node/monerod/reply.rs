@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::id;
+use super::{MinerData, id, zmq};
 use crate::node::SubmitOutcome;
 use crate::node::rpc::{self, KnownError, ReplyError};
 
@@ -129,6 +129,15 @@ pub fn node_info(status: u16, body: &[u8]) -> Result<NodeInfo, ReplyError> {
     })
 }
 
+/// Reads the reply to `get_miner_data`.
+///
+/// # Errors
+/// When the node reports an error or is busy, or the reply is malformed.
+pub fn miner_data(status: u16, body: &[u8]) -> Result<MinerData, ReplyError> {
+    zmq::miner_data(checked(status, body)?.as_bytes())
+        .map_err(|error| ReplyError::malformed(status, &error.to_string()))
+}
+
 /// Reads the reply to `get_block_header_by_height`.
 ///
 /// # Errors
@@ -219,6 +228,21 @@ mod tests {
         );
     }
 
+    /// As monerod 0.18.0 answered.
+    const MINER_DATA: &str = r#"{"id":"0","jsonrpc":"2.0","result":{"already_generated_coins":123145000321342,
+        "difficulty":"0x1","height":4,"major_version":16,"median_weight":300000,
+        "prev_id":"89e2e98add16081e186b5bb11b9ad01f32d8b6cad3e0c65b4d81dd24ad093186",
+        "seed_hash":"418015bb9ae982a1975da7d79277c2705727a56894ba0fb246adaabb1f4632e3","status":"OK","untrusted":false}}"#;
+
+    #[test]
+    fn miner_data_of_a_real_node() {
+        let data = miner_data(200, MINER_DATA.as_bytes()).expect("miner data");
+        assert_eq!((data.height, data.major_version, data.difficulty), (4, 16, 1));
+        assert_eq!((data.prev_id[0], data.seed_hash[0]), (0x89, 0x41));
+        let broken = MINER_DATA.replace("0x1", "1");
+        assert!(miner_data(200, broken.as_bytes()).is_err());
+    }
+
     #[test]
     fn errors_carry_a_remedy() {
         let error = block_template(200, NO_ADDRESS.as_bytes()).expect_err("an error");
@@ -250,6 +274,7 @@ mod tests {
         #[test]
         fn outside_bytes_never_panic(status: u16, body: Vec<u8>) {
             let _ = block_template(status, &body);
+            let _ = miner_data(status, &body);
             let _ = node_info(status, &body);
             let _ = block_header(status, &body);
             let _ = submit_outcome(status, &body);

@@ -30,6 +30,11 @@ pub fn get_block_template(address: &str, reserve_size: u8) -> String {
     )
 }
 
+/// `get_miner_data`: what is needed to mine the next block, without a block.
+pub fn get_miner_data() -> String {
+    call("get_miner_data", [(); 0])
+}
+
 /// `submit_block` of a whole block.
 pub fn submit_block(block: &[u8]) -> String {
     call("submit_block", [const_hex::encode(block)])
@@ -61,6 +66,7 @@ mod tests {
             r#"{"jsonrpc":"2.0","id":"otedama","method":"get_block_template","params":{"wallet_address":"4abc","reserve_size":17}}"#
         );
         assert!(submit_block(&[0xab, 1]).ends_with(r#""method":"submit_block","params":["ab01"]}"#));
+        assert!(get_miner_data().ends_with(r#""method":"get_miner_data","params":[]}"#));
         assert!(get_info().ends_with(r#""method":"get_info","params":[]}"#));
         assert!(
             get_block_header_by_height(7)

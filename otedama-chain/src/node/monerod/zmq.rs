@@ -22,7 +22,7 @@ pub struct NewBlocks {
     pub count: usize,
 }
 
-/// What is needed to mine the next block (`json-full-miner_data`).
+/// What is needed to mine the next block (`json-full-miner_data` and `get_miner_data`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MinerData {
     /// Which consensus rules it follows.
@@ -107,7 +107,7 @@ fn new_blocks(json: &[u8]) -> Result<NewBlocks, ZmqError> {
     })
 }
 
-fn miner_data(json: &[u8]) -> Result<MinerData, ZmqError> {
+pub(super) fn miner_data(json: &[u8]) -> Result<MinerData, ZmqError> {
     #[derive(Deserialize)]
     struct Raw<'a> {
         major_version: u64,
