@@ -64,6 +64,29 @@ impl Journal {
         rows.unwrap().map(Result::unwrap).collect()
     }
 
+    /// What every account was credited, in hashes: summed up over its shares, and how many these are.
+    pub(crate) fn credits(&self) -> BTreeMap<String, (u128, usize)> {
+        let sql = "SELECT a.name, CAST(s.work AS TEXT) FROM shares s \
+                   JOIN workers w ON w.id = s.worker_id JOIN accounts a ON a.id = w.account_id";
+        let mut statement = self.0.prepare(sql).unwrap();
+        let rows = statement.query_map([], |r| Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?)));
+        let mut credits = BTreeMap::<String, (u128, usize)>::new();
+        for (account, work) in rows.unwrap().map(Result::unwrap) {
+            let (sum, count) = credits.entry(account).or_default();
+            *sum += work.parse::<u128>().unwrap();
+            *count += 1;
+        }
+        credits
+    }
+
+    /// What the blocks leave owed to every account.
+    pub(crate) fn owed(&self) -> BTreeMap<String, i64> {
+        let sql = "SELECT account, sum(delta) FROM carry GROUP BY account";
+        let mut statement = self.0.prepare(sql).unwrap();
+        let rows = statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?)));
+        rows.unwrap().map(Result::unwrap).collect()
+    }
+
     /// Every block, by its hash.
     pub(crate) fn blocks(&self) -> BTreeMap<String, BlockRow> {
         let sql = "SELECT hash, height, status, detail, reward FROM blocks";

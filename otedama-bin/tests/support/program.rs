@@ -18,6 +18,8 @@ use super::process::Process;
 pub(crate) struct Setup {
     /// Entry of `chains`, as YAML lines indented by nothing.
     pub(crate) chain: String,
+    /// Further entries, written the same way.
+    pub(crate) more_chains: Vec<String>,
     /// Algorithm of the pool's own miner.
     pub(crate) algorithm: &'static str,
     /// Whether the pool mines by itself.
@@ -37,6 +39,7 @@ impl Setup {
     pub(crate) fn development(database: PathBuf) -> Self {
         Self {
             chain: "coin: DEV\nnetwork: regtest\n".to_owned(),
+            more_chains: Vec::new(),
             algorithm: "sha256d",
             own_miner: false,
             address: "127.0.0.1:0".to_owned(),
@@ -53,7 +56,8 @@ impl Setup {
                 all
             })
         };
-        let chain = indent(&self.chain, 4);
+        let chains = std::iter::once(&self.chain).chain(&self.more_chains);
+        let chains = chains.fold(String::new(), |all, chain| all + "  -\n" + &indent(chain, 4));
         let Self {
             algorithm,
             own_miner,
@@ -71,7 +75,7 @@ impl Setup {
                rewards: {{ system: PPLNS, window: 2h }}\n  \
                vardiff: {{ start: {difficulty:?}, min: {difficulty:?}, max: {difficulty:?} }}\n\
              {}\
-             chains:\n  -\n{chain}\
+             chains:\n{chains}\
              storage: {{ path: \"{}\" }}\n\
              logging: {{ level: info, file: null }}\n\
              api: {{ address: \"127.0.0.1:0\" }}\n\
