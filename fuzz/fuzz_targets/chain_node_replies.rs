@@ -20,6 +20,8 @@ fuzz_target!(|data: &[u8]| {
         let _ = (header.is_orphaned(), header.tip());
     }
     let _ = monerod::block_template(status, body);
+    let _ = bitcoind::pprpc_work(body);
+    let _ = bitcoind::pprpc_outcome(status, body);
     let _ = monerod::miner_data(status, body);
     let _ = monerod::node_info(status, body);
     let _ = monerod::block_header(status, body);

@@ -13,7 +13,7 @@ pub fn submit_outcome(status: u16, body: &[u8]) -> Result<SubmitOutcome, ReplyEr
     Ok(word.map_or(SubmitOutcome::Accepted, |word| from_word(&word)))
 }
 
-fn from_word(word: &str) -> SubmitOutcome {
+pub(super) fn from_word(word: &str) -> SubmitOutcome {
     match word {
         "duplicate" => SubmitOutcome::Duplicate,
         "inconclusive" | "duplicate-inconclusive" => SubmitOutcome::Inconclusive,
