@@ -188,16 +188,13 @@ pub(crate) fn mine(dir: &Path, pool: SocketAddr, user: &str, algorithm: &str) ->
 
 /// Starts `otedama mine` on one thread with such options.
 pub(crate) fn mine_with(dir: &Path, pool: SocketAddr, user: &str, options: &[&str]) -> Process {
+    mine_at(dir, &format!("stratum+tcp://{pool}"), user, options)
+}
+
+/// The same at an address with a scheme.
+pub(crate) fn mine_at(dir: &Path, url: &str, user: &str, options: &[&str]) -> Process {
     let mut command = program(dir);
-    command.args([
-        "mine",
-        "-o",
-        &format!("stratum+tcp://{pool}"),
-        "-u",
-        user,
-        "-p",
-        "x",
-    ]);
+    command.args(["mine", "-o", url, "-u", user, "-p", "x"]);
     command.args(["--threads", "1"]).args(options);
     Process::start(
         "otedama mine",
