@@ -289,6 +289,7 @@ fn worthless(job: &Job, start: u64, light: &mut Light) -> u64 {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "needs a second address on loopback")]
 fn wrong_proofs_are_refused_and_in_the_end_banned() {
     let dir = tempfile::tempdir().unwrap();
     let (node, mut light) = (Geth::start(), Light::new(Algorithm::ETCHASH));
