@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use otedama_chain::dev::RejectReason;
 use otedama_chain::{PayoutOutput, PayoutPlan, Submission as Shape};
-use otedama_hash::{Hash256, PowHash};
+use otedama_hash::Hash256;
 use otedama_pool::{Candidate, Input};
 
-use crate::address::{self, SPEC};
 use crate::config::{NODES, Sabotage};
 use crate::event::Event;
+use crate::ledger::Refusal;
 use crate::mining::OUTSIDE_INTERVAL;
 use crate::node::BlockInfo;
 use crate::process::{Submission, script};
@@ -88,7 +87,7 @@ impl World {
     /// After a start: blocks in the journal that may not have reached every node before the process died.
     pub(crate) fn submit_recorded(&mut self) {
         let incarnation = self.incarnation;
-        let tip = self.nodes.iter().map(|n| n.chain.tip().1).min().unwrap_or(0);
+        let tip = self.nodes.iter().map(|n| n.ledger.tip().1).min().unwrap_or(0);
         let Some(process) = &mut self.process else { return };
         let open = process
             .blocks
@@ -146,14 +145,14 @@ impl World {
                     self.spread(node, hash, is_tip);
                     Ok(())
                 }
-                Err(RejectReason::Duplicate) => Ok(()),
-                Err(RejectReason::UnknownParent) => return self.submit_again(incarnation, node, hash),
+                Err(Refusal::Duplicate) => Ok(()),
+                Err(Refusal::UnknownParent) => return self.submit_again(incarnation, node, hash),
                 Err(why) => {
                     self.checks.fail(
                         "block",
-                        format!("node {node} refused the candidate {hash}: {why}"),
+                        format!("node {node} refused the candidate {hash}: {why:?}"),
                     );
-                    Err(why.to_string())
+                    Err(format!("{why:?}"))
                 }
             }
         };
@@ -180,7 +179,7 @@ impl World {
             return;
         };
         let height = process.blocks.get(&hash).map_or(0, |b| b.height);
-        if height + STALE_DEPTH >= self.nodes[node].chain.tip().1 {
+        if height + STALE_DEPTH >= self.nodes[node].ledger.tip().1 {
             self.schedule.after(
                 Duration::from_secs(1),
                 Event::Submit {
@@ -245,7 +244,7 @@ impl World {
         };
         match self.nodes[to].offer(block, unix_s) {
             Ok(is_tip) => self.spread(to, hash, is_tip),
-            Err(RejectReason::UnknownParent) => self.synchronise(),
+            Err(Refusal::UnknownParent) => self.synchronise(),
             Err(_) => {}
         }
     }
@@ -285,12 +284,12 @@ impl World {
             return;
         }
         let now = self.now();
-        let json = self.nodes[node].chain.template_json(now.unix_s);
-        let Ok(template) = self.family.0.parse_template(SPEC, json.as_bytes()) else {
+        let json = self.nodes[node].ledger.template_json(now.unix_s);
+        let Ok(template) = self.family.0.parse_template(self.coin.spec, json.as_bytes()) else {
             return;
         };
         let payee = PayoutOutput {
-            script: script(&*self.family.0, &address::of_strangers()),
+            script: script(self.coin, &*self.family.0, &self.coin.strangers_address()),
             amount: template.reward,
         };
         let plan = Arc::new(PayoutPlan {
@@ -302,28 +301,33 @@ impl World {
         let Ok(job) = self
             .family
             .0
-            .build_job(SPEC, Arc::new(template), plan, b"elsewhere")
+            .build_job(self.coin.spec, Arc::new(template), plan, b"elsewhere")
         else {
             return;
         };
         let mut extranonce = [0; 12];
         self.random.chain.fill(&mut extranonce);
+        // Where all hash the same, nonces differ instead.
+        let nonce = if self.oracle.has_mix() {
+            u64::from_le_bytes(extranonce[..8].try_into().unwrap_or_default())
+        } else {
+            1
+        };
         let shape = Shape {
             extranonce: &extranonce,
             ntime,
-            nonce: 1,
+            nonce,
             version: job.version(),
         };
-        let (Ok(blob), Ok(block)) = (
-            self.family.0.pow_input(&job, &shape),
-            self.family.0.assemble(&job, &shape, &PowHash::default()),
-        ) else {
+        let Ok(blob) = self.family.0.pow_input(&job, &shape) else {
             return;
         };
         let hash = Hash256::from_le_bytes(self.random.chain.at_or_below(target).to_le_bytes());
-        if let Ok(header) = <[u8; 80]>::try_from(&blob[..]) {
-            self.oracle.register(now.mono, header, hash);
-        }
+        let proof = self.oracle.name(&blob, shape.nonce, job.template().epoch.seed);
+        let pow = self.oracle.register(now.mono, proof, hash);
+        let Ok(block) = self.family.0.assemble(&job, &shape, &pow) else {
+            return;
+        };
         self.counts.outside_blocks += 1;
         let info = BlockInfo {
             bytes: Arc::new(block.bytes),
@@ -336,7 +340,7 @@ impl World {
             }
             Err(why) => self.checks.fail(
                 "block",
-                format!("node {node} refused a block of its own template: {why}"),
+                format!("node {node} refused a block of its own template: {why:?}"),
             ),
         }
     }

@@ -75,6 +75,22 @@ impl<E> Schedule<E> {
         self.at(self.now + delay, event);
     }
 
+    /// When the next event is.
+    pub(crate) fn next_at(&self) -> Option<Monotonic> {
+        self.heap.peek().map(|Reverse(entry)| entry.at)
+    }
+
+    /// Moves the clock on, at most to the next event.
+    pub(crate) fn advance(&mut self, to: Monotonic) {
+        let most = self.next_at().unwrap_or(to);
+        self.now = self.now.max(to.min(most));
+    }
+
+    /// Forgets everything that was planned.
+    pub(crate) fn clear(&mut self) {
+        self.heap.clear();
+    }
+
     /// Moves the clock to the next event.
     pub(crate) fn pop(&mut self) -> Option<E> {
         let Reverse(entry) = self.heap.pop()?;

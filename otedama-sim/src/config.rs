@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use otedama_hash::Difficulty;
-use otedama_pool::{PoolConfig, VardiffConfig};
+use otedama_pool::PoolConfig;
+
+use crate::coin::Coin;
 
 /// Pool objects that serve behind the one port.
 pub(crate) const SHARDS: usize = 2;
@@ -42,6 +43,18 @@ pub enum Sabotage {
     WrongShareRate,
     /// Honest miners are called banned.
     BanTheHonest,
+    /// Workers hash everything under the key of the epoch before.
+    VerifyUnderOldKey,
+    /// Connections are read from although too many proofs wait.
+    ReadOnWhenFull,
+    /// One proof in 50 is forgotten by the workers.
+    ForgetProof,
+    /// Shares are credited to the pool's own account.
+    CreditAnother,
+    /// Two pool objects serve miners who all hash the same header, and neither knows what the other has seen.
+    SplitSameWork,
+    /// Jobs are never replaced, so that the shares that were seen pile up.
+    WithholdTemplates,
 }
 
 /// One simulation. The same configuration gives the same inputs and outputs, byte for byte.
@@ -89,18 +102,14 @@ impl SimConfig {
         self.duration.saturating_sub(REST)
     }
 
-    /// Settings of the pools: the defaults, but for miners as slow as 100 kH/s and few shares under way, so that slow
-    /// commits make the pools stop reading.
-    pub(crate) fn pool(&self) -> PoolConfig {
-        let vardiff = VardiffConfig::default();
+    /// Settings of the pools: the defaults, but for slow miners and few shares under way, so that slow commits make the
+    /// pools stop reading.
+    pub(crate) fn pool(&self, coin: &Coin) -> PoolConfig {
         PoolConfig {
             tag: b"/otedama-sim/".to_vec(),
             max_connections: 4 * self.miners + 2000,
             max_inflight: 8,
-            vardiff: VardiffConfig {
-                min: Difficulty::new(0.0001).unwrap_or(vardiff.min),
-                ..vardiff
-            },
+            vardiff: coin.vardiff(),
             ..PoolConfig::default()
         }
     }

@@ -3,15 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use otedama_chain::PowBlob;
-use otedama_hash::Monotonic;
-use otedama_hash::sha256d::sha256d;
-use otedama_pool::{Admin, ConnId, Input, Output, ShareRow, Ticket, VerifyRequest};
+use otedama_hash::{Monotonic, PowHash};
+use otedama_pool::{Admin, CloseReason, ConnId, Input, Output, ShareRow, VerifyRequest};
 use otedama_rewards::{RewardScheme, ShareRecord};
 
-use crate::config::{SHARDS, Sabotage};
+use crate::config::Sabotage;
 use crate::event::Event;
-use crate::node::{network_target, proof};
 use crate::process::Process;
 use crate::store::{Ack, Write};
 use crate::world::World;
@@ -19,7 +16,7 @@ use crate::world::World;
 /// How often outputs are left lying for a moment.
 const LEFT_LYING: f64 = 0.1;
 /// How often a proof of work can't be computed.
-const UNVERIFIABLE: f64 = 0.0005;
+pub(crate) const UNVERIFIABLE: f64 = 0.0005;
 
 impl World {
     /// The process starts: new pools, everything else from the disk.
@@ -32,34 +29,46 @@ impl World {
         if self.config.sabotage == Some(Sabotage::ReuseExtranonce) {
             self.store.durable.forget_extranonces();
         }
-        let mut config = self.config.pool();
+        let mut config = self.config.pool(self.coin);
         if self.config.sabotage == Some(Sabotage::WrongShareRate) {
             config.vardiff.shares_per_minute *= 5.0;
         }
         let process = Process::start(
             incarnation,
             self.config.seed,
+            (self.coin, self.shards),
             &config,
             &self.family.0,
             &self.store.durable,
         );
         self.process = Some(process);
+        self.started_at = self.now().mono;
         self.note("start", incarnation, 0);
         self.trace.add("start", incarnation, &[]);
         self.recover_blocks();
         self.submit_recorded();
-        for shard in 0..SHARDS {
+        for shard in 0..self.shards {
             self.drain(shard);
         }
         self.schedule
             .after(Duration::from_millis(50), Event::AskTemplate { incarnation });
     }
 
-    /// The process dies at once.
+    /// The process dies, and comes back after a while.
     pub(crate) fn die(&mut self) {
-        if self.process.take().is_none() {
+        if self.process.is_none() {
             return;
         }
+        self.die_now();
+        let delay = self.random.faults.millis(200, 8_000);
+        self.schedule.after(delay, Event::Start);
+    }
+
+    /// The process dies at once.
+    pub(crate) fn die_now(&mut self) {
+        let Some(process) = self.process.take() else {
+            return;
+        };
         self.counts.deaths += 1;
         self.note("die", self.incarnation, 0);
         self.trace.add("die", self.incarnation, &[]);
@@ -68,9 +77,15 @@ impl World {
         self.store.crash(&mut self.random.faults, &mut |shard, row| {
             checks.durable(incarnation, shard, row, unix_s);
         });
+        self.held.clear();
         self.break_all();
-        let delay = self.random.faults.millis(200, 8_000);
-        self.schedule.after(delay, Event::Start);
+        if !self.coin.spec.block_pays_miners() {
+            let durable = &self.store.durable.blocks;
+            for hash in process.blocks.keys().filter(|hash| !durable.contains_key(*hash)) {
+                self.counts.lost_blocks += 1;
+                self.checks.blocks.lost(hash);
+            }
+        }
     }
 
     /// Feeds one input to a pool and carries out what follows.
@@ -116,7 +131,7 @@ impl World {
             }
             self.plan_tick(shard);
             // Only a pool that was fed from here; one whose outputs lie on purpose has its own event.
-            match (0..SHARDS).find(|s| *s != first && *s != shard && self.is_dirty(*s)) {
+            match (0..self.shards).find(|s| *s != first && *s != shard && self.is_dirty(*s)) {
                 Some(next) => shard = next,
                 None if self.is_dirty(first) => shard = first,
                 None => break,
@@ -186,6 +201,9 @@ impl World {
             Output::Close { conn, why } => {
                 self.counts.closed += 1;
                 self.checks.pool_closed(conn, why);
+                if why == CloseReason::Banned {
+                    self.forget_proofs(shard, conn);
+                }
                 self.shut(conn);
                 if self.random.driver.chance(0.5) {
                     // The driver may tell the pool again; it has to bear that.
@@ -239,35 +257,47 @@ impl World {
         if let Some(process) = &mut self.process {
             process.shards[shard].verifying += 1;
         }
+        if let Some(count) = self.asked.back_mut() {
+            *count += 1;
+        }
+        let Some(request) = self.leave_to_workers(shard, request) else {
+            return;
+        };
         let most = if self.is_calm { 500 } else { 5_000 };
         let delay = self
             .random
             .driver
             .between(Duration::from_micros(5), Duration::from_micros(most));
-        let VerifyRequest { ticket, blob, .. } = request;
+        let request = Box::new(request);
         self.schedule.after(
             delay,
             Event::Verified {
                 incarnation,
                 shard,
-                ticket,
-                blob,
+                request,
             },
         );
     }
 
-    pub(crate) fn verified(&mut self, shard: usize, ticket: Ticket, blob: &PowBlob) {
-        let pow = proof(&self.oracle, blob);
+    pub(crate) fn verified(&mut self, shard: usize, request: &VerifyRequest) {
+        let pow = self.oracle.hash(&self.oracle.asked(request));
         let failed = !self.is_calm && self.random.driver.chance(UNVERIFIABLE);
-        let pow = (!failed).then_some(pow);
+        self.proved(shard, request, (!failed).then_some(pow));
+    }
+
+    /// The answer to a request for verification.
+    pub(crate) fn proved(&mut self, shard: usize, request: &VerifyRequest, pow: Option<PowHash>) {
+        let ticket = request.ticket;
+        let ledger = &self.nodes[0].ledger;
+        let network_target = ledger.network_target(&request.blob);
         let Some(process) = &mut self.process else { return };
         let it = &mut process.shards[shard];
         it.verifying -= 1;
-        let is_block = pow
-            .zip(network_target(blob))
-            .is_some_and(|(pow, target)| target.is_met_by(&pow.hash));
-        if is_block {
-            it.owed.push(sha256d(blob));
+        let is_block = pow.filter(|pow| network_target.is_some_and(|target| target.is_met_by(&pow.hash)));
+        if let Some(pow) = is_block
+            && let Some(hash) = ledger.block_id(&request.blob, request.nonce, &pow)
+        {
+            it.owed.push(hash);
         }
         self.feed(shard, Input::Verified { ticket, pow });
     }
@@ -305,6 +335,14 @@ impl World {
             Some(Sabotage::InflateWork) => {
                 for row in &mut rows {
                     row.work = row.work + otedama_hash::Work::new(1 + row.work.get() / 1000);
+                }
+            }
+            Some(Sabotage::CreditAnother) => {
+                self.sabotage_count += rows.len() as u64;
+                if self.sabotage_count > 200
+                    && let Some(row) = rows.first_mut()
+                {
+                    row.account = self.coin.pool_address().into();
                 }
             }
             _ => {}

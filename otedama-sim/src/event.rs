@@ -1,8 +1,8 @@
 //! Everything that can be planned.
 
-use otedama_chain::PowBlob;
 use otedama_hash::{Hash256, Monotonic};
-use otedama_pool::{ConnId, Ticket};
+use otedama_pool::verify_queue::Pending;
+use otedama_pool::{ConnId, VerifyRequest};
 
 /// Who holds the far end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,9 +37,16 @@ pub(crate) enum Event {
     Verified {
         incarnation: u64,
         shard: usize,
-        ticket: Ticket,
-        blob: PowBlob,
+        request: Box<VerifyRequest>,
     },
+    /// A worker has verified these, or nobody can.
+    Batch {
+        incarnation: u64,
+        batch: Vec<Pending>,
+        is_verified: bool,
+    },
+    /// An epoch is ready.
+    WorkOff { incarnation: u64 },
     /// The time that a pool asked to be woken at.
     Tick {
         incarnation: u64,

@@ -7,6 +7,7 @@ use otedama_pool::ConnId;
 
 use crate::config::NODES;
 use crate::event::{Event, Peer};
+use crate::mixed::Shared;
 use crate::world::World;
 
 /// Mean time between faults.
@@ -26,7 +27,11 @@ impl World {
         match kind {
             0..30 => self.fault_of_network(),
             30..50 => self.stall_some(),
-            50..58 => self.die(),
+            50..58 => match self.shares_process {
+                None => self.die(),
+                Some(true) => self.shared = Some(Shared::Death),
+                Some(false) => {}
+            },
             58..70 => self.node_down(),
             70..76 => self.split_nodes(),
             76..82 => {
@@ -37,10 +42,16 @@ impl World {
                 let node = self.random.faults.index(NODES);
                 self.nodes[node].repeats ^= true;
             }
+            _ if self.shares_process == Some(false) => {}
             _ => self.store.is_full ^= self.store.is_full || self.random.faults.chance(0.5),
         }
-        if self.store.is_full && self.random.faults.chance(0.3) {
+        if self.store.is_full && self.shares_process != Some(false) && self.random.faults.chance(0.3) {
             self.store.is_full = false;
+        }
+        if self.shares_process == Some(true) && kind >= 58 {
+            self.shared = Some(Shared::Disk {
+                is_full: self.store.is_full,
+            });
         }
     }
 

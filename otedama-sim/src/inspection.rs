@@ -7,7 +7,7 @@ use otedama_pool::{Admin, Input};
 use otedama_rewards::{BlockReward, Pplns, RewardScheme};
 
 use crate::clock::START_UNIX_S;
-use crate::config::{NODES, SHARDS};
+use crate::config::NODES;
 use crate::event::Event;
 use crate::miner::Asked;
 use crate::process::{fee, window};
@@ -22,6 +22,11 @@ const BLOCKED_MAX: Duration = Duration::from_secs(60);
 const ANSWER_MAX: Duration = Duration::from_secs(15);
 /// Bytes that may wait in the driver for one connection: the pool's limit and what one input adds.
 const QUEUE_MAX: usize = 256 * 1024 + 64 * 1024;
+/// Jobs that a pool may hold at once.
+const JOBS_MAX: u64 = 128;
+/// How long a pool may remember shares: until the next template, through the grace that follows, and until the template
+/// after that, with which they go; and a little.
+const SEEN_FOR: Duration = Duration::from_secs(150);
 /// Share rates that vardiff has to bring every steady miner to, over the wanted rate.
 const RATE_BOUNDS: (f64, f64) = (0.4, 2.5);
 /// Those that nine of ten miners have to be in.
@@ -36,11 +41,16 @@ const RECOVERY: Duration = Duration::from_secs(240);
 impl World {
     pub(crate) fn second(&mut self) {
         self.schedule.after(Duration::from_secs(1), Event::Second);
+        if self.asked.len() as u64 == SEEN_FOR.as_secs() {
+            self.asked.pop_front();
+        }
+        self.asked.push_back(0);
         self.reconcile();
         self.check_bounds();
         self.check_links();
         self.check_silence();
         self.check_answers();
+        self.check_turns();
         let now = self.now();
         if let Some(hash) = self.checks.blocks.withheld(now.mono) {
             self.checks
@@ -61,6 +71,7 @@ impl World {
     /// What the pools hold is what the driver still owes them, and nothing else.
     fn check_bounds(&mut self) {
         let Some(process) = &self.process else { return };
+        let asked: u64 = self.asked.iter().sum();
         let mut wrong = None;
         for (index, shard) in process.shards.iter().enumerate().filter(|(_, s)| !s.is_dirty) {
             let stats = shard.pool.stats();
@@ -69,6 +80,17 @@ impl World {
                 .values()
                 .filter(|l| l.server_open && l.shard == index)
                 .count() as u64;
+            if stats.jobs > JOBS_MAX {
+                wrong = Some(format!("pool {index} holds {} jobs", stats.jobs));
+            }
+            // Once faults are over, jobs are replaced in time, and what was seen of them goes with them.
+            let calm_for = self.checks.calm_at.map(|at| self.schedule.now().mono.since(at));
+            if stats.seen > asked && calm_for.is_some_and(|calm| calm > SEEN_FOR * 2) {
+                wrong = Some(format!(
+                    "pool {index} remembers {} shares, {asked} came in {SEEN_FOR:?}",
+                    stats.seen
+                ));
+            }
             let due = shard.verifying + shard.unsettled;
             if stats.in_flight != due {
                 wrong = Some(format!(
@@ -153,7 +175,13 @@ impl World {
     /// A miner that falls silent gets an easier job.
     fn check_silence(&mut self) {
         let now = self.now().mono;
-        let floor = self.config.pool().vardiff.min.get() * 1.01;
+        let floor = self.config.pool(self.coin).vardiff.min.get() * 1.01;
+        // Firmware of Bitcoin's rigs may know whole difficulties only.
+        let least = if self.coin.difficulties.is_none() {
+            1.01
+        } else {
+            0.0
+        };
         let mut wrong = None;
         for miner in &mut self.miners {
             let Some((since, before, conn)) = miner.silent_since else {
@@ -170,7 +198,7 @@ impl World {
                 .links
                 .get(&conn)
                 .is_none_or(|l| l.stalled_until > now || l.down_bytes > 0);
-            if before.get() > floor.max(1.01) && difficulty >= before && !is_stalled {
+            if before.get() > floor.max(least) && difficulty >= before && !is_stalled {
                 wrong = Some(format!(
                     "miner {} is silent and keeps the difficulty {difficulty}",
                     miner.index
@@ -203,17 +231,15 @@ impl World {
     }
 
     fn network_work(&self) -> u128 {
-        let (tip, _) = self.nodes[0].chain.tip();
-        let bits = self.nodes[0].chain.header(&tip).map_or(0x207f_ffff, |h| h.bits);
-        otedama_hash::Target::from_compact(bits).map_or(1, |t| t.work().get())
+        self.nodes[0].ledger.network_work()
     }
 
     /// Notes the share rates of miners whose difficulty is the pool's to choose.
     fn sample_share_rates(&mut self) {
         let now = self.now().mono;
-        let config = self.config.pool().vardiff;
+        let config = self.config.pool(self.coin).vardiff;
         let wanted_hz = config.shares_per_minute / 60.0;
-        let network = self.network_work() as f64 / 4_294_967_296.0;
+        let network = self.network_work() as f64 / self.coin.hashes_per_difficulty();
         for miner in self.miners.iter_mut().filter(|m| !m.cheats && m.is_vardiff) {
             let difficulty = miner.announced().map_or(0.0, |(difficulty, _)| difficulty.get());
             let firmware = otedama_stratum::firmware::for_agent(miner.agent)
@@ -280,7 +306,7 @@ impl World {
         }
         // Fixed difficulties may be too high for a share in this time; for the others ten means without one are over
         // after 50 seconds.
-        let floor = self.config.pool().vardiff.min.get();
+        let floor = self.config.pool(self.coin).vardiff.min.get();
         let starved = self.miners.iter().find(|m| {
             let is_steady = !m.cheats && m.is_vardiff && now.since(m.mining_since) > SETTLING;
             let has_easy = m.announced().is_some_and(|(d, _)| d.get() > floor * 4.0);
@@ -291,7 +317,7 @@ impl World {
             self.checks.fail("progress", what);
         }
         let until = Monotonic::from_nanos(now.as_nanos().saturating_sub(10_000_000_000));
-        let is_lost = |hash: &&_| self.nodes.iter().any(|n| n.chain.header(hash).is_none());
+        let is_lost = |hash: &&_| self.nodes.iter().any(|n| !n.ledger.contains(hash));
         let lost = self
             .checks
             .blocks
@@ -317,7 +343,7 @@ impl World {
                 .checks
                 .fail("progress", "the process does not run at the end".to_owned());
         }
-        for shard in 0..SHARDS {
+        for shard in 0..self.shards {
             self.feed(shard, Input::Admin(Admin::Stop));
             self.drain(shard);
         }
@@ -350,19 +376,19 @@ impl World {
 
     /// What is owed is what was earned less what was paid, by the blocks of the chain.
     fn check_carry(&mut self) {
-        let tips: Vec<_> = (0..NODES).map(|n| self.nodes[n].chain.tip()).collect();
+        let tips: Vec<_> = (0..NODES).map(|n| self.nodes[n].ledger.tip()).collect();
         if tips.iter().any(|tip| tip.1 != tips[0].1) {
             let what = format!("the nodes do not agree at the end: {tips:?}");
             return self.checks.fail("progress", what);
         }
         let Some(process) = &self.process else { return };
         let chain: Vec<_> = self.nodes[process.preferred]
-            .chain
+            .ledger
             .best_chain()
             .map(|b| b.hash)
             .collect();
         let mut owed = self.checks.blocks.owed(chain.into_iter());
-        owed.remove(&*crate::address::of_pool());
+        owed.remove(&*self.coin.pool_address());
         let book: Vec<_> = process.book.balances().map(|(a, b)| (a.clone(), b)).collect();
         let disk: Vec<_> = self
             .store

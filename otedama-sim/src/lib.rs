@@ -12,18 +12,21 @@
 //! ```
 #![forbid(unsafe_code)]
 
-mod address;
 mod chainwork;
 mod checker;
 mod clock;
+mod coin;
+mod coinbase;
 mod config;
 mod driving;
 mod event;
 mod faults;
 mod inspection;
+mod ledger;
 mod link;
 mod miner;
 mod mining;
+mod mixed;
 mod network;
 mod node;
 mod oracle;
@@ -35,15 +38,25 @@ mod store;
 mod stranger;
 mod templates;
 mod trace;
+mod verification;
 mod world;
 
 pub use config::{Sabotage, SimConfig};
-pub use report::{Counts, Failure, Summary};
+pub use report::{ChainSummary, Counts, Failure, MixedSummary, Summary};
 
-/// Simulates; the same configuration gives the same result.
+/// Simulates the development chain; the same configuration gives the same result.
 ///
 /// # Errors
 /// The first broken rule, with the seed and the simulated time.
 pub fn run(config: SimConfig) -> Result<Summary, Box<Failure>> {
-    world::World::new(config).run()
+    world::World::new(config, &coin::DEV).run()
+}
+
+/// Simulates five chains in one process, with miners of every dialect: SHA-256d, Scrypt, `RandomX`, `KawPow` and Etchash.
+/// There are `miners` on each. The same configuration gives the same result.
+///
+/// # Errors
+/// The first broken rule, with the seed, the chain and the simulated time.
+pub fn run_five(config: &SimConfig) -> Result<MixedSummary, Box<Failure>> {
+    mixed::Mixed::new(config).run()
 }

@@ -25,6 +25,8 @@ pub(crate) struct Link {
     pub(crate) up: VecDeque<Vec<u8>>,
     /// Segments that arrived while the server wasn't reading.
     pub(crate) held: VecDeque<Vec<u8>>,
+    /// Since when it waits in line because the server reads from nobody.
+    pub(crate) held_since: Option<Monotonic>,
     pub(crate) up_bytes: usize,
     pub(crate) up_last: Monotonic,
     /// Segments on their way to the client; each has an event of its own.
@@ -54,6 +56,7 @@ impl Link {
             latency,
             up: VecDeque::new(),
             held: VecDeque::new(),
+            held_since: None,
             up_bytes: 0,
             up_last: Monotonic::ZERO,
             down: VecDeque::new(),

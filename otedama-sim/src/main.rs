@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use otedama_sim::{SimConfig, run};
+use otedama_sim::{SimConfig, run, run_five};
 
 /// Simulates a pool with its miners, nodes, network and store, and checks its rules all the time.
 #[derive(Debug, Parser)]
@@ -22,6 +22,9 @@ struct Args {
     /// Nothing breaks and nobody misbehaves
     #[arg(long)]
     no_faults: bool,
+    /// Five chains of as many algorithms in one process
+    #[arg(long)]
+    five: bool,
     /// Print what happens
     #[arg(long)]
     trace: bool,
@@ -42,7 +45,12 @@ fn main() -> ExitCode {
         ..SimConfig::default()
     };
     println!("seed {}: {} miners for {duration:?}", config.seed, config.miners);
-    match run(config) {
+    let result = if args.five {
+        run_five(&config).map(|summary| summary.to_string())
+    } else {
+        run(config).map(|summary| summary.to_string())
+    };
+    match result {
         Ok(summary) => {
             println!("{summary}");
             ExitCode::SUCCESS

@@ -6,7 +6,7 @@ use otedama_hash::Hash256;
 use otedama_pool::ConnId;
 
 use crate::event::{Event, Peer};
-use crate::miner::{Asked, Cheat, Found};
+use crate::miner::{Asked, Cheat, Found, flood_address};
 use crate::world::World;
 
 /// Mean time between blocks that somebody else finds.
@@ -15,6 +15,8 @@ pub(crate) const OUTSIDE_INTERVAL: Duration = Duration::from_secs(240);
 pub(crate) const STEP_INTERVAL: Duration = Duration::from_secs(400);
 /// How long a device takes over a share at least: faster ones are lost in its own queue.
 const DEVICE_PACE: Duration = Duration::from_millis(60);
+/// Shares that a flood puts into one write.
+const FLOOD: usize = 24;
 const BACKOFF_MAX: Duration = Duration::from_secs(20);
 
 impl World {
@@ -24,7 +26,7 @@ impl World {
         if miner.conn.is_some() || miner.attempt != attempt || (miner.cheats && self.is_calm) {
             return;
         }
-        let ip = miner.ip;
+        let (ip, speech, cheats) = (miner.ip, miner.speech, miner.cheats);
         let Some(conn) = self.open(peer, ip) else {
             return self.reconnect(index);
         };
@@ -40,13 +42,17 @@ impl World {
                 _ => self.checks.asked(conn, *id),
             }
         }
-        self.checks.introduce(conn, index, miner.cheats);
+        self.checks.introduce(conn, index, speech, cheats);
         self.write_up(conn, &hello);
     }
 
     fn reconnect(&mut self, index: usize) {
         let miner = &mut self.miners[index];
         miner.attempt += 1;
+        if miner.floods {
+            // It comes from another address each time.
+            miner.ip = flood_address(index, miner.attempt);
+        }
         let delay = self.random.miners.between(miner.backoff / 2, miner.backoff);
         miner.backoff = (miner.backoff * 2).min(BACKOFF_MAX);
         let attempt = miner.attempt;
@@ -106,7 +112,12 @@ impl World {
 
     fn count_answer(&mut self, index: usize, hash: &Hash256, found: &Found, code: Option<i32>) {
         match code {
-            None => self.counts.accepted += 1,
+            None => {
+                self.counts.accepted += 1;
+                if !self.miners[index].cheats && self.oracle.has_mix() {
+                    self.public_proof = Some(found.clone());
+                }
+            }
             Some(21) => self.counts.stale += 1,
             Some(_) => self.counts.rejected += 1,
         }
@@ -167,8 +178,16 @@ impl World {
             return;
         };
         let has_room = self.links.get(&conn).is_some_and(super::link::Link::has_room_up);
+        if has_room && self.miners[index].floods {
+            self.flood(index, conn);
+            return self.draw(index);
+        }
         let miner = &mut self.miners[index];
         if has_room && let Some((hash, found)) = miner.find(now, &mut self.random.miners, &self.oracle) {
+            if found.cheat == Some(Cheat::Borrowed) {
+                self.borrow(index, conn, found);
+                return self.draw(index);
+            }
             self.counts.found += 1;
             self.checks.found(now, hash, &found);
             let again = found.cheat == Some(Cheat::Duplicate);
@@ -182,6 +201,44 @@ impl World {
             self.send_share(index, conn, hash, found);
         }
         self.draw(index);
+    }
+
+    /// As many proofs as go into one write, none of which is one.
+    fn flood(&mut self, index: usize, conn: ConnId) {
+        let now = self.now().mono;
+        let mut lines = Vec::new();
+        for _ in 0..FLOOD {
+            let miner = &mut self.miners[index];
+            let Some((hash, found)) = miner.find(now, &mut self.random.miners, &self.oracle) else {
+                return;
+            };
+            self.checks.found(now, hash, &found);
+            let job_id = found.job_id.clone();
+            let id = self.miners[index].submit(&mut lines, hash, found);
+            self.checks
+                .submitted(conn, id, hash, job_id, Some(Cheat::WrongProof));
+        }
+        self.write_up(conn, &lines);
+    }
+
+    /// A proof that was credited to somebody else already.
+    fn borrow(&mut self, index: usize, conn: ConnId, own: Found) {
+        // A node may hand out the same work to the next process, which does not know what was credited on it: there a
+        // proof can be sent once more. That is left out here.
+        let started_at = self.started_at;
+        let Some(theirs) = self.public_proof.as_ref().filter(|proof| proof.at > started_at) else {
+            return;
+        };
+        let found = Found {
+            job_id: theirs.job_id.clone(),
+            proof: theirs.proof.clone(),
+            ..own
+        };
+        let Some(hash) = found.proof.hash_of(&self.oracle) else {
+            return;
+        };
+        self.counts.borrowed += 1;
+        self.send_share(index, conn, hash, found);
     }
 
     /// A miner's hashrate changes, or goes back to what it was.

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use otedama_hash::Monotonic;
 use otedama_pool::{ConnId, Input};
 
-use crate::config::SHARDS;
 use crate::event::{Event, Peer};
 use crate::link::Link;
 use crate::world::World;
@@ -27,7 +26,7 @@ impl World {
         let conn = ConnId(self.next_conn);
         self.next_conn += 1;
         self.counts.connections += 1;
-        let shard = conn.0 as usize % SHARDS;
+        let shard = conn.0 as usize % self.shards;
         let latency = self.random.network.millis(1, 150);
         self.links.insert(conn, Link::new(conn, peer, ip, shard, latency));
         self.checks.opened(conn, now);
@@ -77,6 +76,23 @@ impl World {
             link.held.push_back(segment);
             return;
         }
+        let is_in_line = link.held_since.is_some();
+        if is_in_line || self.is_reading_held() {
+            let now = self.now().mono;
+            let Some(link) = self.links.get_mut(&conn) else {
+                return;
+            };
+            link.held.push_back(segment);
+            if !is_in_line {
+                link.held_since = Some(now);
+                self.held.push_back(conn);
+                self.counts.held += 1;
+            }
+            return;
+        }
+        let Some(link) = self.links.get_mut(&conn) else {
+            return;
+        };
         link.up_bytes -= segment.len();
         let shard = link.shard;
         self.feed(
@@ -302,6 +318,7 @@ impl World {
             self.checks.closed(conn);
             if let Some(link) = self.links.get_mut(&conn) {
                 link.server_open = false;
+                link.held_since = None;
                 link.queue.clear();
                 link.queue_bytes = 0;
                 let at = link.down_last.max(now + link.latency);

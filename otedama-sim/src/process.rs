@@ -8,15 +8,17 @@ use otedama_chain::{Family, PayoutOutput, PayoutPlan, Template};
 use otedama_hash::{Hash256, Monotonic};
 use otedama_pool::gate::{Gate, GateConfig};
 use otedama_pool::{Payouts, Pool, PoolConfig};
+use otedama_rewards::coinbase::hold;
 use otedama_rewards::{
     Account, BlockReward, CarryBook, CoinbasePlan, Distribution, Fee, Limits, Pplns, RewardScheme, Window,
     plan,
 };
 
-use crate::address::{self, SPEC};
-use crate::config::{NODES, SHARDS};
+use crate::coin::Coin;
+use crate::config::NODES;
 use crate::random::derive;
 use crate::store::{BlockRecord, Durable};
+use crate::verification::Verification;
 
 /// Outputs of the coinbases, one size class each.
 const TIERS: [usize; 3] = [40, 12, 4];
@@ -67,7 +69,10 @@ pub(crate) struct Planned {
 /// Everything that is lost when the process dies.
 pub(crate) struct Process {
     pub(crate) incarnation: u64,
+    coin: &'static Coin,
     pub(crate) shards: Vec<Shard>,
+    /// What verifies shares where that takes long.
+    pub(crate) verification: Option<Verification>,
     pub(crate) gate: Gate,
     pub(crate) scheme: Pplns,
     pub(crate) book: CarryBook,
@@ -110,14 +115,15 @@ impl Process {
     pub(crate) fn start(
         incarnation: u64,
         seed: u64,
+        (coin, count): (&'static Coin, usize),
         config: &PoolConfig,
         family: &Arc<dyn Family>,
         durable: &Durable,
     ) -> Self {
-        let shards = (0..SHARDS).map(|shard| {
-            let seed = derive(seed, &format!("pool {incarnation} {shard}"));
+        let shards = (0..count).map(|shard| {
+            let seed = derive(seed, &coin.purpose(&format!("pool {incarnation} {shard}")));
             Shard {
-                pool: Pool::new(config.clone(), SPEC, family.clone(), seed),
+                pool: Pool::new(config.clone(), coin.spec, family.clone(), seed),
                 verifying: 0,
                 unsettled: 0,
                 persisted_work: 0,
@@ -128,7 +134,7 @@ impl Process {
             }
         });
         let gate = GateConfig {
-            max_connections: SHARDS * config.max_connections,
+            max_connections: count * config.max_connections,
             max_per_address: 200,
             connects_per_second: 20.0,
             connect_burst: 100.0,
@@ -136,7 +142,9 @@ impl Process {
         };
         Self {
             incarnation,
+            coin,
             shards: shards.collect(),
+            verification: coin.slow.map(Verification::new),
             gate: Gate::new(gate, seed),
             scheme: Pplns::restore(window(seed), fee(), durable.records()),
             book: durable.book.clone(),
@@ -166,7 +174,7 @@ impl Process {
             time_s: unix_s,
             finder: None,
         });
-        let pool: Account = address::of_pool().into();
+        let pool: Account = self.coin.pool_address().into();
         let mut planned = Planned {
             distribution,
             plans: Vec::new(),
@@ -177,9 +185,14 @@ impl Process {
                 max_outputs,
                 dust: DUST,
             };
-            let plan = plan(&planned.distribution, &pool, &self.book, limits);
+            let pays_miners = self.coin.spec.block_pays_miners();
+            let plan = if pays_miners {
+                plan(&planned.distribution, &pool, &self.book, limits)
+            } else {
+                hold(&planned.distribution, &pool)
+            };
             let outputs = plan.outputs.iter().map(|(account, amount)| PayoutOutput {
-                script: script(family, account),
+                script: script(self.coin, family, account),
                 amount: *amount,
             });
             let payout = PayoutPlan {
@@ -188,6 +201,9 @@ impl Process {
             };
             planned.payouts.push(Arc::new(payout));
             planned.plans.push((id, Arc::new(plan)));
+            if !pays_miners {
+                break;
+            }
         }
         planned
     }
@@ -205,9 +221,9 @@ impl Process {
 }
 
 /// The script that pays an account.
-pub(crate) fn script(family: &dyn Family, account: &str) -> Vec<u8> {
+pub(crate) fn script(coin: &Coin, family: &dyn Family, account: &str) -> Vec<u8> {
     family
-        .payout_script(SPEC, account)
+        .payout_script(coin.spec, account)
         .expect("the simulation makes valid addresses")
 }
 

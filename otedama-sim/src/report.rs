@@ -45,6 +45,22 @@ pub struct Counts {
     pub deaths: u64,
     /// Faults of all kinds.
     pub faults: u64,
+    /// Proofs that workers hashed.
+    pub hashed: u64,
+    /// Those of them that were worth nothing.
+    pub hashed_for_nothing: u64,
+    /// The most proofs that waited for workers at once.
+    pub most_waiting: u64,
+    /// The longest that an honest miner's proof waited for a worker.
+    pub longest_wait_ms: u64,
+    /// Times that a connection had to wait because too many proofs did.
+    pub held: u64,
+    /// Epochs that began.
+    pub epochs: u64,
+    /// Blocks that the chain may have and the journal does not, because the process died in between.
+    pub lost_blocks: u64,
+    /// Times that somebody else's proof was submitted again.
+    pub borrowed: u64,
 }
 
 /// A simulation in which every rule held.
@@ -64,11 +80,29 @@ pub struct Summary {
     pub share_rates: [f64; 3],
 }
 
+/// What one of several chains in one process did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChainSummary {
+    /// The chain's name.
+    pub chain: &'static str,
+    /// What happened on it.
+    pub summary: Summary,
+}
+
+/// A simulation of several chains in which every rule held.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MixedSummary {
+    /// Every chain's part.
+    pub chains: Vec<ChainSummary>,
+}
+
 /// A broken rule, with what is needed to see it again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// The seed.
     pub seed: u64,
+    /// The chain's name.
+    pub chain: &'static str,
     /// Simulated time.
     pub at: Monotonic,
     /// The checker that found it.
@@ -118,6 +152,18 @@ impl fmt::Display for Summary {
             "faults       {}, restarts {}, bans {}",
             c.faults, c.deaths, c.bans
         )?;
+        if c.hashed > 0 {
+            writeln!(
+                f,
+                "workers      {} proofs hashed, {} for nothing, {} waited at most, {} ms at most, {} reads held",
+                c.hashed, c.hashed_for_nothing, c.most_waiting, c.longest_wait_ms, c.held
+            )?;
+            writeln!(
+                f,
+                "             {} epochs, {} blocks lost, {} proofs borrowed",
+                c.epochs, c.lost_blocks, c.borrowed
+            )?;
+        }
         let [low, median, high] = self.share_rates;
         writeln!(
             f,
@@ -131,6 +177,19 @@ impl fmt::Display for Summary {
     }
 }
 
+impl fmt::Display for MixedSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, part) in self.chains.iter().enumerate() {
+            if index > 0 {
+                writeln!(f)?;
+            }
+            writeln!(f, "{}", part.chain)?;
+            write!(f, "{}", part.summary)?;
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for line in &self.last {
@@ -139,8 +198,8 @@ impl fmt::Display for Failure {
         let at_s = self.at.as_nanos() as f64 / 1e9;
         write!(
             f,
-            "seed {} at {at_s:.6} s: broken rule \"{}\": {}",
-            self.seed, self.check, self.what
+            "seed {}, {}, at {at_s:.6} s: broken rule \"{}\": {}",
+            self.seed, self.chain, self.check, self.what
         )
     }
 }

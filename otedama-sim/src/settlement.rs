@@ -13,9 +13,13 @@ impl World {
     pub(crate) fn recover_blocks(&mut self) {
         let Some(process) = &mut self.process else { return };
         let node = (0..NODES).find(|n| self.nodes[*n].is_up).unwrap_or(0);
-        let family = &*self.family.0;
+        if !self.coin.spec.block_pays_miners() {
+            // A block does not show which plan it goes by.
+            return;
+        }
+        let (coin, family) = (self.coin, &*self.family.0);
         let mut found = Vec::new();
-        for block in self.nodes[node].chain.best_chain().take(SETTLE_DEPTH as usize) {
+        for block in self.nodes[node].ledger.best_chain().take(SETTLE_DEPTH as usize) {
             if process.blocks.contains_key(&block.hash) {
                 continue;
             }
@@ -26,7 +30,7 @@ impl World {
                         .iter()
                         .zip(block.payouts)
                         .all(|((account, amount), output)| {
-                            *amount == output.amount && script(family, account) == output.script
+                            *amount == output.amount && script(coin, family, account) == output.script
                         })
             };
             if let Some((plan, _)) = process.plans.iter().rev().find(|(_, plan)| paid(plan)) {
@@ -55,14 +59,14 @@ impl World {
         else {
             return;
         };
-        let tip = self.nodes[node].chain.tip().1;
+        let tip = self.nodes[node].ledger.tip().1;
         let mut changes = Vec::new();
         for (hash, record) in process
             .blocks
             .iter_mut()
             .filter(|(_, r)| r.height + SETTLE_DEPTH > tip)
         {
-            let is_in_chain = self.nodes[node].has_in_chain(hash);
+            let is_in_chain = self.nodes[node].ledger.is_in_best_chain(hash);
             if is_in_chain != record.is_settled {
                 record.is_settled = is_in_chain;
                 changes.push((*hash, *record));

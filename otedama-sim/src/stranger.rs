@@ -6,7 +6,6 @@ use std::time::Duration;
 use otedama_pool::ConnId;
 use otedama_stratum::v1::request::{write_authorize, write_ping, write_subscribe};
 
-use crate::address;
 use crate::event::{Event, Peer};
 use crate::world::World;
 
@@ -140,7 +139,7 @@ impl World {
                 link.stalled_until = Self::NEVER;
             }
             write_subscribe(&mut out, 1, "stratum-ping/1.0", None);
-            write_authorize(&mut out, 2, &address::of(0), "x");
+            write_authorize(&mut out, 2, &self.coin.address(0), "x");
         }
         for id in 3..200 {
             write_ping(&mut out, id);

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use otedama_pool::Input;
 
-use crate::address::SPEC;
-use crate::config::{NODES, SHARDS};
+use crate::config::{NODES, Sabotage};
 use crate::event::Event;
 use crate::process::{Process, Proposal};
 use crate::store::Write;
@@ -77,8 +76,8 @@ impl World {
         }
         process.is_waiting = false;
         process.preferred = node;
-        let json = self.nodes[node].chain.template_json(unix_s);
-        let template = match self.family.0.parse_template(SPEC, json.as_bytes()) {
+        let json = self.nodes[node].ledger.template_json(unix_s);
+        let template = match self.family.0.parse_template(self.coin.spec, json.as_bytes()) {
             Ok(template) => Arc::new(template),
             Err(e) => {
                 return self
@@ -86,6 +85,12 @@ impl World {
                     .fail("template", format!("the node's template is not understood: {e}"));
             }
         };
+        if let Some(verification) = &mut process.verification {
+            verification.advance(self.schedule.now().mono, self.coin, &template);
+            let seed = template.epoch.seed;
+            self.counts.epochs += u64::from(self.seed.is_some() && self.seed != seed);
+            self.seed = seed;
+        }
         let first = self.next_plan;
         self.next_plan += Process::tiers();
         let planned = process.plan(&*self.family.0, &template, unix_s, first);
@@ -104,13 +109,16 @@ impl World {
 
     /// A template's plans are on disk: now it goes to the pools.
     pub(crate) fn propose(&mut self, plan: u64) {
+        if self.is_calm && self.config.sabotage == Some(Sabotage::WithholdTemplates) {
+            return;
+        }
         let Some(process) = &mut self.process else { return };
         let Some(proposal) = process.proposals.remove(&plan) else {
             return;
         };
         process.proposals.retain(|id, _| *id > plan);
         self.counts.templates += 1;
-        for shard in 0..SHARDS {
+        for shard in 0..self.shards {
             let (template, payouts) = (proposal.template.clone(), proposal.payouts());
             self.feed(shard, Input::Template { template, payouts });
         }

@@ -1,20 +1,22 @@
 //! The simulated world: one thread, one clock, one seed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use otedama_chain::Family;
-use otedama_hash::{Hash256, Now};
+use otedama_hash::{Hash256, Monotonic, Now};
 use otedama_pool::ConnId;
 
-use crate::address::SPEC;
 use crate::checker::Checks;
 use crate::clock::Schedule;
+use crate::coin::Coin;
 use crate::config::{NODES, SimConfig};
 use crate::event::{Event, Peer};
+use crate::ledger::ledgers;
 use crate::link::Link;
-use crate::miner::{self, Miner};
+use crate::miner::{self, Found, Miner};
+use crate::mixed::Shared;
 use crate::node::{BlockInfo, Node};
 use crate::oracle::Oracle;
 use crate::process::{Process, window};
@@ -28,6 +30,7 @@ use crate::trace::Trace;
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) config: SimConfig,
+    pub(crate) coin: &'static Coin,
     pub(crate) schedule: Schedule<Event>,
     pub(crate) trace: Trace,
     pub(crate) checks: Checks,
@@ -36,6 +39,8 @@ pub(crate) struct World {
     pub(crate) family: FamilyBox,
     pub(crate) random: Streams,
     pub(crate) links: BTreeMap<ConnId, Link>,
+    /// Connections that wait to be read from, the first one first.
+    pub(crate) held: VecDeque<ConnId>,
     pub(crate) next_conn: u64,
     pub(crate) miners: Vec<Miner>,
     pub(crate) strangers: Vec<Stranger>,
@@ -43,10 +48,24 @@ pub(crate) struct World {
     /// Whether the nodes don't hear of each other.
     pub(crate) is_partitioned: bool,
     pub(crate) blocks: BTreeMap<Hash256, BlockInfo>,
+    /// The seed of the epoch that the last template was for.
+    pub(crate) seed: Option<[u8; 32]>,
+    /// Pool objects that serve behind the one port.
+    pub(crate) shards: usize,
+    /// Shares that the pools sent to be verified in each of the last seconds, the newest last.
+    pub(crate) asked: VecDeque<u64>,
+    /// A proof that was credited, for whoever would like to be credited for it as well.
+    pub(crate) public_proof: Option<Found>,
     pub(crate) store: Store,
     pub(crate) process: Option<Process>,
     pub(crate) incarnation: u64,
+    /// When the process started last.
+    pub(crate) started_at: Monotonic,
     pub(crate) next_plan: u64,
+    /// Whether other chains share the process, and whether it is this one's faults that hit it.
+    pub(crate) shares_process: Option<bool>,
+    /// What has just happened to all of them.
+    pub(crate) shared: Option<Shared>,
     /// Outputs are being carried out further up the stack.
     pub(crate) is_draining: bool,
     /// Faults are over.
@@ -84,43 +103,60 @@ pub(crate) struct Streams {
 }
 
 impl World {
-    pub(crate) fn new(config: SimConfig) -> Self {
+    pub(crate) fn new(config: SimConfig, coin: &'static Coin) -> Self {
         let seed = config.seed;
+        let stream = |purpose| Random::new(seed, &coin.purpose(purpose));
         let mut random = Streams {
-            network: Random::new(seed, "network"),
-            miners: Random::new(seed, "miners"),
-            strangers: Random::new(seed, "strangers"),
-            chain: Random::new(seed, "chain"),
-            driver: Random::new(seed, "driver"),
-            faults: Random::new(seed, "faults"),
+            network: stream("network"),
+            miners: stream("miners"),
+            strangers: stream("strangers"),
+            chain: stream("chain"),
+            driver: stream("driver"),
+            faults: stream("faults"),
         };
-        let cheats = if config.faults { config.miners / 50 + 1 } else { 0 };
-        let miners = miner::population(&mut random.miners, config.miners, cheats);
+        let cheats = match coin.slow {
+            _ if !config.faults => 0,
+            None => config.miners / 50 + 1,
+            // At least one in every dialect.
+            Some(_) => (config.miners / 50 + 1).max(coin.agents.len()),
+        };
+        let miners = miner::population(&mut random.miners, coin, config.miners, cheats);
         let strangers = if config.faults {
             stranger::population()
         } else {
             Vec::new()
         };
         let hashrate = miners.iter().map(|m| m.nominal).sum();
-        let oracle = Oracle::new();
+        let oracle = Oracle::new(coin.spec.algorithm);
         let scheme = otedama_rewards::Pplns::new(window(seed), crate::process::fee());
         let mut world = Self {
             schedule: Schedule::new(),
             trace: Trace::new(),
-            checks: Checks::new(window(seed)),
+            checks: Checks::new(coin, window(seed)),
             counts: Counts::default(),
-            family: FamilyBox(otedama_chain::family(SPEC)),
+            family: FamilyBox(otedama_chain::family(coin.spec)),
             links: BTreeMap::new(),
+            held: VecDeque::new(),
             next_conn: 1,
             miners,
             strangers,
-            nodes: (0..NODES).map(|_| Node::new(&oracle, hashrate)).collect(),
+            nodes: ledgers(coin, &oracle, hashrate, NODES)
+                .into_iter()
+                .map(Node::new)
+                .collect(),
             is_partitioned: false,
             blocks: BTreeMap::new(),
+            seed: None,
+            shards: coin.shards(config.sabotage),
+            asked: VecDeque::from([0]),
+            public_proof: None,
             store: Store::new(scheme.slot_s()),
             process: None,
             incarnation: 0,
+            started_at: Monotonic::ZERO,
             next_plan: 1,
+            shares_process: None,
+            shared: None,
             is_draining: false,
             is_calm: !config.faults,
             is_resting: false,
@@ -130,6 +166,7 @@ impl World {
             rates: [0.0; 3],
             oracle,
             random,
+            coin,
             config,
         };
         world.plan_everything();
@@ -172,29 +209,40 @@ impl World {
 
     /// Runs to the end, or to the first broken rule.
     pub(crate) fn run(mut self) -> Result<Summary, Box<Failure>> {
-        while let Some(event) = self.schedule.pop() {
-            if self.config.trace {
-                self.print(&event);
-            }
-            if matches!(event, Event::End) {
-                self.end();
-                break;
-            }
-            self.happen(event);
-            if self.checks.violation.is_some() {
-                break;
-            }
-        }
-        match self.checks.violation.take() {
-            Some(violation) => Err(Box::new(Failure {
-                seed: self.config.seed,
-                at: self.schedule.now().mono,
-                check: violation.check,
-                what: violation.what,
-                last: self.checks.recent(),
-            })),
+        while self.next_event() {}
+        match self.failure() {
+            Some(failure) => Err(Box::new(failure)),
             None => Ok(self.summary()),
         }
+    }
+
+    /// One event. False at the end, and when a rule is broken.
+    pub(crate) fn next_event(&mut self) -> bool {
+        let Some(event) = self.schedule.pop() else {
+            return false;
+        };
+        if self.config.trace {
+            self.print(&event);
+        }
+        if matches!(event, Event::End) {
+            self.end();
+            return false;
+        }
+        self.happen(event);
+        self.checks.violation.is_none()
+    }
+
+    /// The broken rule, if one is.
+    pub(crate) fn failure(&mut self) -> Option<Failure> {
+        let violation = self.checks.violation.take()?;
+        Some(Failure {
+            seed: self.config.seed,
+            chain: self.coin.spec.name,
+            at: self.schedule.now().mono,
+            check: violation.check,
+            what: violation.what,
+            last: self.checks.recent(),
+        })
     }
 
     pub(crate) fn now(&self) -> Now {
@@ -220,11 +268,16 @@ impl World {
             Event::Verified {
                 incarnation,
                 shard,
-                ticket,
-                blob,
+                request,
             } if self.lives(incarnation) => {
-                self.verified(shard, ticket, &blob);
+                self.verified(shard, &request);
             }
+            Event::Batch {
+                incarnation,
+                batch,
+                is_verified,
+            } if self.lives(incarnation) => self.batch_done(batch, is_verified),
+            Event::WorkOff { incarnation } if self.lives(incarnation) => self.work_off(),
             Event::Tick {
                 incarnation,
                 shard,
@@ -278,7 +331,7 @@ impl World {
     fn print(&self, event: &Event) {
         let quiet = matches!(
             event,
-            Event::Up(_) | Event::Down(_) | Event::Second | Event::Verified { .. }
+            Event::Up(_) | Event::Down(_) | Event::Second | Event::Verified { .. } | Event::Batch { .. }
         );
         if !quiet {
             println!("{:>12.6} {event:?}", self.now().mono.as_nanos() as f64 / 1e9);

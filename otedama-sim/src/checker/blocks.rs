@@ -9,6 +9,8 @@ use otedama_hash::{Hash256, Monotonic};
 use otedama_pool::{Candidate, ShareRow};
 use otedama_rewards::{CoinbasePlan, Distribution, Window};
 
+use crate::coin::Coin;
+use crate::coinbase::outputs;
 use crate::config::NODES;
 use crate::process::{Planned, fee};
 
@@ -20,6 +22,7 @@ const PLANS_KEPT: u64 = 1000;
 /// What was planned, what was found.
 #[derive(Debug)]
 pub(crate) struct Blocks {
+    coin: &'static Coin,
     window: Window,
     /// Credited shares, oldest first.
     recent: VecDeque<(u64, Arc<str>, u128)>,
@@ -43,8 +46,9 @@ struct Offered {
 }
 
 impl Blocks {
-    pub(super) fn new(window: Window) -> Self {
+    pub(super) fn new(coin: &'static Coin, window: Window) -> Self {
         Self {
+            coin,
             window,
             recent: VecDeque::new(),
             plans: BTreeMap::new(),
@@ -76,7 +80,7 @@ impl Blocks {
         self.follows_scheme(&planned.distribution, template, unix_s)?;
         let distribution = Arc::new(planned.distribution.clone());
         for ((id, plan), payout) in planned.plans.iter().zip(&planned.payouts) {
-            carries_exactly(&distribution, plan)?;
+            carries_exactly(&distribution, plan, &self.coin.pool_address())?;
             let outputs = payout
                 .outputs
                 .iter()
@@ -155,7 +159,17 @@ impl Blocks {
         let Some(plan) = self.plans.get(&candidate.plan.id) else {
             return Err(format!("nobody planned {}", candidate.plan.id));
         };
-        let paid = coinbase_outputs(&candidate.bytes).ok_or("the block's coinbase can't be read")?;
+        if candidate.reward != plan.reward {
+            return Err(format!(
+                "the block brings {}, the template {}",
+                candidate.reward, plan.reward
+            ));
+        }
+        let Some(header_len) = self.coin.header_len() else {
+            // The node wrote whom the block pays.
+            return Ok(());
+        };
+        let paid = outputs(&candidate.bytes, header_len).ok_or("the block's coinbase can't be read")?;
         let paid: Vec<(Vec<u8>, u64)> = paid.into_iter().filter(|(_, amount)| *amount > 0).collect();
         let sum: u64 = paid.iter().map(|(_, amount)| amount).sum();
         if sum != plan.reward || sum != candidate.reward {
@@ -171,6 +185,11 @@ impl Blocks {
         if let Some(candidate) = self.candidates.get_mut(hash) {
             candidate.nodes[node] = true;
         }
+    }
+
+    /// The process died before the journal had a block, and nothing on the chain says what it leaves owed.
+    pub(crate) fn lost(&mut self, hash: &Hash256) {
+        self.candidates.remove(hash);
     }
 
     /// A block that a node was not offered for a second.
@@ -210,7 +229,7 @@ impl Blocks {
 }
 
 /// Per account, what it is credited is what it is paid and what is carried.
-fn carries_exactly(distribution: &Distribution, plan: &CoinbasePlan) -> Result<(), String> {
+fn carries_exactly(distribution: &Distribution, plan: &CoinbasePlan, pool: &str) -> Result<(), String> {
     let paid: u64 = plan.outputs.iter().map(|(_, amount)| amount).sum();
     if paid != distribution.reward() {
         return Err(format!("a plan pays {paid} of {}", distribution.reward()));
@@ -225,48 +244,9 @@ fn carries_exactly(distribution: &Distribution, plan: &CoinbasePlan) -> Result<(
     for (account, delta) in &plan.carry_delta {
         *left.entry(account).or_default() -= delta;
     }
-    left.remove(&*crate::address::of_pool());
+    left.remove(pool);
     match left.iter().find(|(_, amount)| **amount != 0) {
         Some((account, amount)) => Err(format!("{amount} of {account} are neither paid nor carried")),
         None => Ok(()),
     }
-}
-
-/// The outputs of a serialised block's first transaction: scripts and amounts.
-fn coinbase_outputs(block: &[u8]) -> Option<Vec<(Vec<u8>, u64)>> {
-    let mut rest = block.get(80..)?;
-    compact_size(&mut rest)?;
-    take(&mut rest, 4)?;
-    if rest.starts_with(&[0, 1]) {
-        take(&mut rest, 2)?;
-    }
-    for _ in 0..compact_size(&mut rest)? {
-        take(&mut rest, 36)?;
-        let len = compact_size(&mut rest)?;
-        take(&mut rest, len)?;
-        take(&mut rest, 4)?;
-    }
-    let count = compact_size(&mut rest)?;
-    (0..count)
-        .map(|_| {
-            let amount = u64::from_le_bytes(take(&mut rest, 8)?.try_into().ok()?);
-            let len = compact_size(&mut rest)?;
-            Some((take(&mut rest, len)?.to_vec(), amount))
-        })
-        .collect()
-}
-
-fn take<'a>(rest: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
-    let (head, tail) = rest.split_at_checked(len)?;
-    *rest = tail;
-    Some(head)
-}
-
-fn compact_size(rest: &mut &[u8]) -> Option<usize> {
-    Some(match take(rest, 1)?[0] {
-        0xfd => usize::from(u16::from_le_bytes(take(rest, 2)?.try_into().ok()?)),
-        0xfe => u32::from_le_bytes(take(rest, 4)?.try_into().ok()?) as usize,
-        0xff => return None,
-        small => usize::from(small),
-    })
 }

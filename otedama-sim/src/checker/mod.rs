@@ -11,6 +11,7 @@ use otedama_hash::{Hash256, Monotonic};
 use otedama_pool::{Candidate, CloseReason, ConnId, ShareRow};
 use otedama_rewards::Window;
 
+use crate::coin::{Coin, Speech};
 use crate::miner::{Cheat, Found};
 use crate::process::Planned;
 
@@ -43,13 +44,13 @@ pub(crate) struct Checks {
 }
 
 impl Checks {
-    pub(crate) fn new(window: Window) -> Self {
+    pub(crate) fn new(coin: &'static Coin, window: Window) -> Self {
         Self {
             violation: None,
             notes: VecDeque::with_capacity(NOTES),
             shares: Shares::new(),
             wire: Wire::default(),
-            blocks: Blocks::new(window),
+            blocks: Blocks::new(coin, window),
             extranonces: Extranonces::default(),
             calm_at: None,
         }
@@ -86,8 +87,8 @@ impl Checks {
         self.wire.opened(conn, now);
     }
 
-    pub(crate) fn introduce(&mut self, conn: ConnId, miner: usize, cheats: bool) {
-        self.wire.introduce(conn, miner, cheats);
+    pub(crate) fn introduce(&mut self, conn: ConnId, miner: usize, speech: Speech, cheats: bool) {
+        self.wire.introduce(conn, miner, speech, cheats);
     }
 
     /// A client sends a request that is no share and no subscription.

@@ -6,7 +6,8 @@ use otedama_hash::{Hash256, Monotonic};
 use otedama_pool::ConnId;
 use otedama_stratum::v1::{ServerMessage, parse_server_message};
 
-use crate::miner::Cheat;
+use crate::coin::Speech;
+use crate::miner::{Cheat, outline};
 
 /// What a request asks.
 #[derive(Clone, Debug)]
@@ -44,6 +45,7 @@ struct Conn {
     /// The miner behind it, where it is one; nothing is known about strangers.
     miner: Option<usize>,
     is_honest: bool,
+    speech: Speech,
     open: BTreeMap<u64, Question>,
     newest_job: Option<String>,
     has_logged_in: bool,
@@ -56,6 +58,7 @@ impl Wire {
             opened_at: now,
             miner: None,
             is_honest: false,
+            speech: Speech::Bitcoin,
             open: BTreeMap::new(),
             newest_job: None,
             has_logged_in: false,
@@ -64,14 +67,15 @@ impl Wire {
         self.conns.insert(conn, new);
     }
 
-    pub(super) fn introduce(&mut self, conn: ConnId, miner: usize, cheats: bool) {
+    pub(super) fn introduce(&mut self, conn: ConnId, miner: usize, speech: Speech, cheats: bool) {
         if let Some(it) = self.conns.get_mut(&conn) {
             it.miner = Some(miner);
+            it.speech = speech;
             it.is_honest = !cheats;
         }
     }
 
-    pub(super) fn is_honest(&self, conn: ConnId) -> bool {
+    pub(crate) fn is_honest(&self, conn: ConnId) -> bool {
         self.conns.get(&conn).is_some_and(|c| c.is_honest)
     }
 
@@ -95,6 +99,9 @@ impl Wire {
         let Some(it) = self.conns.get_mut(&conn) else {
             return Ok(Told::Nothing);
         };
+        if it.miner.is_some() && it.speech != Speech::Bitcoin {
+            return it.said(line);
+        }
         if let Some(job) = job_id(line) {
             it.newest_job = Some(job.to_owned());
             return Ok(Told::Nothing);
@@ -152,6 +159,35 @@ impl Wire {
             let is_silent = c.miner.is_none() && !c.has_logged_in;
             (*conn, is_silent.then_some(c.opened_at), c.blocked_since)
         })
+    }
+}
+
+impl Conn {
+    /// A line to a miner that speaks another dialect than Bitcoin's.
+    fn said(&mut self, line: &[u8]) -> Result<Told, String> {
+        let miner = self.miner.unwrap_or_default();
+        let said = outline(self.speech, line)
+            .map_err(|e| format!("the pool wrote nonsense to miner {miner}: {e}"))?;
+        let is_newest = |name: &str, newest: &Option<String>| newest.as_deref() == Some(name);
+        let told = match said.reply {
+            None => Ok(Told::Nothing),
+            Some((id, code)) => match (self.open.remove(&id), code) {
+                (None, _) => Err(format!("miner {miner} got a reply to {id}, which is not open")),
+                (Some(Question::Share { hash, .. }), None) => Ok(Told::Accepted(hash)),
+                (Some(Question::Share { job_id, cheat, .. }), Some(21))
+                    if cheat.is_none()
+                        && self.blocked_since.is_none()
+                        && is_newest(&job_id, &self.newest_job) =>
+                {
+                    Err(format!("miner {miner}'s newest job {job_id} was called stale"))
+                }
+                _ => Ok(Told::Nothing),
+            },
+        };
+        if said.job.is_some() {
+            self.newest_job = said.job;
+        }
+        told
     }
 }
 

@@ -1,6 +1,10 @@
 //! An honest miner: hashrate, habits and its side of the stratum connection.
 
+mod cryptonote;
+mod ethereum;
 mod find;
+mod kawpow;
+mod outline;
 mod profile;
 mod wire;
 
@@ -13,8 +17,12 @@ use otedama_hash::{Difficulty, Hash256, Monotonic, Target};
 use otedama_pool::ConnId;
 use otedama_stratum::line::LineReader;
 
+use crate::coin::{Coin, Speech};
+
 pub(crate) use find::{Cheat, Found};
-pub(crate) use profile::population;
+pub(crate) use outline::outline;
+pub(crate) use profile::{flood_address, population};
+use wire::Effects;
 
 /// Jobs that a miner keeps.
 pub(crate) const JOBS_KEPT: usize = 4;
@@ -23,6 +31,8 @@ pub(crate) const JOBS_KEPT: usize = 4;
 #[derive(Debug)]
 pub(crate) struct Miner {
     pub(crate) index: usize,
+    pub(crate) coin: &'static Coin,
+    pub(crate) speech: Speech,
     pub(crate) ip: IpAddr,
     pub(crate) account: Arc<str>,
     pub(crate) worker: String,
@@ -43,6 +53,8 @@ pub(crate) struct Miner {
     pub(crate) resumes: bool,
     /// How it breaks the rules; honest miners don't.
     pub(crate) cheats: bool,
+    /// Whether it sends nothing but proofs that aren't, and as many as it can.
+    pub(crate) floods: bool,
 
     pub(crate) conn: Option<ConnId>,
     pub(crate) attempt: u64,
@@ -75,6 +87,13 @@ pub(crate) struct Session {
     pub(crate) difficulty: Option<Difficulty>,
     pub(crate) jobs: VecDeque<ClientJob>,
     pub(crate) counter: u64,
+    /// What the server calls the session (Monero), or the worker (EthereumStratum/2.0.0).
+    pub(crate) token: String,
+    /// The first bytes of every nonce (Ethash, `KawPow`).
+    pub(crate) prefix: Vec<u8>,
+    /// What shares have to meet, and the epoch's seed, where jobs don't say it.
+    pub(crate) target: Option<Target>,
+    pub(crate) seed: [u8; 32],
 }
 
 impl Session {
@@ -90,6 +109,10 @@ impl Session {
             difficulty: None,
             jobs: VecDeque::new(),
             counter: 0,
+            token: String::new(),
+            prefix: Vec::new(),
+            target: None,
+            seed: [0; 32],
         }
     }
 }
@@ -106,6 +129,10 @@ pub(crate) enum Asked {
     Configure,
     Subscribe,
     Authorize,
+    /// Something whose answer brings the first job (Monero).
+    Login,
+    /// Something that is answered with a job (eth-proxy).
+    Work,
     Other,
     Share(Hash256, Box<Found>),
 }
@@ -114,6 +141,26 @@ pub(crate) enum Asked {
 #[derive(Clone, Debug)]
 pub(crate) struct ClientJob {
     pub(crate) id: String,
+    pub(crate) body: JobBody,
+    pub(crate) at: Monotonic,
+    /// What a share of it has to meet: the difficulty that was last set when the job came.
+    pub(crate) target: Target,
+}
+
+/// What is hashed.
+#[derive(Clone, Debug)]
+pub(crate) enum JobBody {
+    /// A header that the miner puts together.
+    Parts(Box<Parts>),
+    /// A blob with a place for the nonce, and the key.
+    Blob { blob: Vec<u8>, seed: [u8; 32] },
+    /// A header's hash, and the epoch's seed.
+    Header { header: [u8; 32], seed: [u8; 32] },
+}
+
+/// The parts of a header of Bitcoin's family.
+#[derive(Clone, Debug)]
+pub(crate) struct Parts {
     pub(crate) prev_hash: Hash256,
     pub(crate) coinbase1: Vec<u8>,
     pub(crate) coinbase2: Vec<u8>,
@@ -121,9 +168,6 @@ pub(crate) struct ClientJob {
     pub(crate) version: u32,
     pub(crate) bits: u32,
     pub(crate) ntime: u32,
-    pub(crate) at: Monotonic,
-    /// What a share of it has to meet: the difficulty that was last set when the job came.
-    pub(crate) target: Target,
 }
 
 impl Miner {
@@ -135,6 +179,41 @@ impl Miner {
     pub(crate) fn share_rate(&self) -> Option<f64> {
         let job = self.session.jobs.back().filter(|_| self.is_mining())?;
         (self.hashrate > 0.0).then(|| self.hashrate / job.target.work().get() as f64)
+    }
+
+    /// Takes a job; `clean` says that older ones are void.
+    fn take_job(&mut self, job: ClientJob, clean: bool, effects: &mut Effects) {
+        let (now, target) = (job.at, job.target);
+        let before = self.session.jobs.back().map(|j| j.target);
+        let jobs = &mut self.session.jobs;
+        if clean {
+            jobs.clear();
+        }
+        jobs.retain(|j| j.id != job.id);
+        if jobs.len() >= JOBS_KEPT {
+            jobs.pop_front();
+        }
+        jobs.push_back(job);
+        if before.is_none() {
+            effects.ready = true;
+            self.mining_since = now;
+        }
+        effects.redraw |= before != Some(target);
+    }
+
+    /// A share was answered; the code is `None` where it was accepted.
+    fn answered(
+        &mut self,
+        now: Monotonic,
+        hash: Hash256,
+        found: Found,
+        code: Option<i32>,
+        effects: &mut Effects,
+    ) {
+        if code.is_none() {
+            self.last_accepted = now;
+        }
+        effects.answered.push((hash, found, code));
     }
 
     /// The connection is gone.

@@ -1,6 +1,6 @@
 //! What a miner says and how it takes what it hears.
 
-use otedama_hash::{Algorithm, Difficulty, Hash256, Monotonic, Target};
+use otedama_hash::{Difficulty, Hash256, Monotonic, Target};
 use otedama_stratum::line::LineReader;
 use otedama_stratum::v1::request::{
     write_authorize, write_configure, write_extranonce_subscribe, write_subscribe, write_suggest_difficulty,
@@ -8,7 +8,8 @@ use otedama_stratum::v1::request::{
 };
 use otedama_stratum::v1::{Configure, Notify, Reply, ServerMessage, VersionRolling, parse_server_message};
 
-use super::{Asked, ClientJob, Found, JOBS_KEPT, Miner, Phase};
+use super::{Asked, ClientJob, Found, JobBody, Miner, Parts, Phase};
+use crate::coin::Speech;
 
 /// What follows from what a miner heard.
 #[derive(Debug, Default)]
@@ -29,6 +30,15 @@ pub(crate) struct Effects {
 impl Miner {
     /// Everything that opens a connection, in one write.
     pub(crate) fn hello(&mut self) -> Vec<u8> {
+        match self.speech {
+            Speech::Bitcoin => self.bitcoin_hello(),
+            Speech::CryptoNote => self.cryptonote_hello(),
+            Speech::KawPow => self.kawpow_hello(),
+            Speech::Ethereum(protocol) => self.ethereum_hello(protocol),
+        }
+    }
+
+    fn bitcoin_hello(&mut self) -> Vec<u8> {
         let mut out = Vec::new();
         if self.rolls_version {
             let rolling = VersionRolling {
@@ -62,7 +72,7 @@ impl Miner {
         out
     }
 
-    fn ask(&mut self, what: Asked) -> u64 {
+    pub(super) fn ask(&mut self, what: Asked) -> u64 {
         let id = self.session.next_id;
         self.session.next_id += 1;
         self.session.requests.insert(id, what);
@@ -75,7 +85,12 @@ impl Miner {
         let mut lines = std::mem::replace(&mut self.session.lines, LineReader::new(0));
         loop {
             match lines.push(&mut bytes) {
-                Ok(Some(line)) => self.line(now, line, &mut effects),
+                Ok(Some(line)) => match self.speech {
+                    Speech::Bitcoin => self.line(now, line, &mut effects),
+                    Speech::CryptoNote => self.cryptonote_line(now, line, &mut effects),
+                    Speech::KawPow => self.kawpow_line(now, line, &mut effects),
+                    Speech::Ethereum(protocol) => self.ethereum_line(now, protocol, line, &mut effects),
+                },
                 Ok(None) => break,
                 Err(e) => {
                     effects.nonsense = Some(e.to_string());
@@ -122,18 +137,7 @@ impl Miner {
             effects.nonsense = Some("a job came before any difficulty".into());
             return;
         };
-        let target = difficulty.to_target(Algorithm::SHA256D.diff1());
-        let before = self.session.jobs.back().map(|j| j.target);
-        let jobs = &mut self.session.jobs;
-        if notify.clean {
-            jobs.clear();
-        }
-        jobs.retain(|j| j.id != *notify.job_id);
-        if jobs.len() >= JOBS_KEPT {
-            jobs.pop_front();
-        }
-        jobs.push_back(ClientJob {
-            id: notify.job_id.to_string(),
+        let parts = Parts {
             prev_hash: notify.prev_hash,
             coinbase1: notify.coinbase1.clone(),
             coinbase2: notify.coinbase2.clone(),
@@ -141,14 +145,14 @@ impl Miner {
             version: notify.version,
             bits: notify.bits,
             ntime: notify.ntime,
+        };
+        let job = ClientJob {
+            id: notify.job_id.to_string(),
+            body: JobBody::Parts(Box::new(parts)),
             at: now,
-            target,
-        });
-        if before.is_none() {
-            effects.ready = true;
-            self.mining_since = now;
-        }
-        effects.redraw |= before != Some(target);
+            target: difficulty.to_target(self.coin.spec.algorithm.diff1()),
+        };
+        self.take_job(job, notify.clean, effects);
     }
 
     fn reply(&mut self, now: Monotonic, reply: &Reply<'_>, effects: &mut Effects) {
@@ -173,19 +177,21 @@ impl Miner {
             },
             Asked::Authorize if reply.is_true() => self.session.phase = Phase::Mining,
             Asked::Authorize => effects.give_up = true,
-            Asked::Other => {}
             Asked::Share(hash, found) => {
                 let code = reply.error.as_ref().map(|error| error.code);
-                if code.is_none() {
-                    self.last_accepted = now;
-                }
-                effects.answered.push((hash, *found, code));
+                self.answered(now, hash, *found, code, effects);
             }
+            Asked::Login | Asked::Work | Asked::Other => {}
         }
     }
 
     /// What the newest job of this connection demands.
     pub(crate) fn announced(&self) -> Option<(Difficulty, Target)> {
-        Some((self.session.difficulty?, self.session.jobs.back()?.target))
+        let target = self.session.jobs.back()?.target;
+        let difficulty = match self.speech {
+            Speech::Bitcoin => self.session.difficulty?,
+            _ => target.difficulty(self.coin.spec.algorithm.diff1()),
+        };
+        Some((difficulty, target))
     }
 }
