@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use otedama_sim::{Sabotage, SimConfig, run};
+use otedama_sim::{Sabotage, SimConfig, run, run_five};
 
 /// The checks that broke, over a few seeds.
 fn broken(sabotage: Sabotage) -> Vec<&'static str> {
@@ -85,4 +85,50 @@ fn shares_at_another_rate_than_wanted() {
 #[test]
 fn a_ban_of_an_honest_miner() {
     assert_found(Sabotage::BanTheHonest, &["ban"]);
+}
+
+/// As [`assert_found`], with five chains; on one of these.
+fn assert_found_among_five(sabotage: Sabotage, by: &[&str], on: &[&str]) {
+    let config = SimConfig {
+        seed: 1,
+        miners: 12,
+        duration: Duration::from_secs(1500),
+        sabotage: Some(sabotage),
+        ..SimConfig::default()
+    };
+    let failure = run_five(&config).expect_err("the fault is found");
+    let is_it = by.contains(&failure.check) && (on.is_empty() || on.contains(&failure.chain));
+    assert!(is_it, "{sabotage:?}: {failure}");
+}
+
+const WITH_WORKERS: [&str; 3] = ["Monero", "Ravencoin", "Ethereum Classic"];
+
+#[test]
+fn proofs_that_are_hashed_under_an_old_key() {
+    assert_found_among_five(Sabotage::VerifyUnderOldKey, &["proof", "verdict"], &WITH_WORKERS);
+}
+
+#[test]
+fn a_queue_of_proofs_that_grows() {
+    assert_found_among_five(Sabotage::ReadOnWhenFull, &["bounds"], &WITH_WORKERS);
+}
+
+#[test]
+fn a_proof_whose_turn_never_comes() {
+    assert_found_among_five(Sabotage::ForgetProof, &["turns"], &WITH_WORKERS);
+}
+
+#[test]
+fn work_that_is_credited_to_another() {
+    assert_found_among_five(Sabotage::CreditAnother, &["credit"], &[]);
+}
+
+#[test]
+fn one_proof_in_two_pools() {
+    assert_found_among_five(Sabotage::SplitSameWork, &["credit"], &["Ethereum Classic"]);
+}
+
+#[test]
+fn shares_that_are_remembered_for_ever() {
+    assert_found_among_five(Sabotage::WithholdTemplates, &["bounds"], &[]);
 }

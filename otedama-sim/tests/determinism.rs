@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use otedama_sim::{SimConfig, run};
+use otedama_sim::{SimConfig, run, run_five};
 
 fn config(seed: u64) -> SimConfig {
     SimConfig {
@@ -26,4 +26,18 @@ fn the_same_seed_gives_the_same_trace() {
 fn another_seed_gives_another_trace() {
     let [first, second] = [7, 8].map(|seed| run(config(seed)).expect("every rule holds").trace);
     assert_ne!(first, second);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_five_traces() {
+    let short = |seed| SimConfig {
+        miners: 12,
+        duration: Duration::from_secs(600),
+        ..config(seed)
+    };
+    let [first, second, other] = [7, 7, 8].map(|seed| run_five(&short(seed)).expect("every rule holds"));
+    assert_eq!(first, second);
+    for (this, other) in first.chains.iter().zip(&other.chains) {
+        assert_ne!(this.summary.trace, other.summary.trace, "{}", this.chain);
+    }
 }
