@@ -35,7 +35,7 @@ const KNOWN: [KnownError; 6] = [
 /// What the node says in `status` when all is well.
 const OK: &str = "OK";
 
-/// The object that [`Template::parse`](crate::family::cryptonote::Template::parse) reads, from the reply to
+/// The object that [`NodeTemplate::parse`](crate::family::cryptonote::NodeTemplate::parse) reads, from the reply to
 /// `get_block_template`.
 ///
 /// # Errors
