@@ -109,10 +109,12 @@ pub fn writer(config: &Config) -> WriterConfig {
     }
 }
 
-/// Threads that verify the shares of one chain, where shards don't do it themselves.
+/// Threads that verify the shares of one chain, where shards don't do it themselves. One core is left to whoever waits
+/// for nothing but a core.
 pub fn verifiers(config: &Config) -> NonZeroUsize {
+    let spare = || std::thread::available_parallelism().map_or(0, |cores| cores.get() - 1);
     NonZeroUsize::new(config.pool.verification_threads)
-        .or_else(|| std::thread::available_parallelism().ok())
+        .or_else(|| NonZeroUsize::new(spare()))
         .unwrap_or(NonZeroUsize::MIN)
 }
 
