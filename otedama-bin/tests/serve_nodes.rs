@@ -24,6 +24,7 @@ use support::wait_until;
 use zeromq::{PubSocket, Socket as _, SocketSend as _, ZmqMessage};
 
 const ADDRESS: &str = "mipcBbFg9gMiCh81Kj8tqqdgoZub1ZJRfn";
+const OTHER: &str = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080";
 
 fn setup(dir: &Path, nodes: &[String]) -> Setup {
     let chain = format!(
@@ -122,7 +123,10 @@ fn a_block_that_no_node_could_take_survives_a_crash() {
     let mut client = Client::login(pool.stratum(), &format!("{ADDRESS}.rig"), "x").unwrap();
     node.faults(|faults| faults.authorization = Some("nobody knows it".to_owned()));
     let folder = dir.path().join("blocks/btc-regtest");
-    let kept = || std::fs::read_dir(&folder).map_or(0, Iterator::count);
+    let kept = || {
+        let is_block = |file: &std::fs::DirEntry| file.path().extension().is_some_and(|end| end == "hex");
+        std::fs::read_dir(&folder).map_or(0, |files| files.flatten().filter(is_block).count())
+    };
     wait_until("a block to be kept", Duration::from_secs(20), || {
         client.submit().unwrap();
         client.event(Duration::from_millis(50)).unwrap();
@@ -147,6 +151,54 @@ fn a_block_that_no_node_could_take_survives_a_crash() {
     );
     assert!(node.height() >= 1);
     pool.stop();
+}
+
+#[test]
+fn a_block_that_was_accepted_before_it_was_recorded_is_recorded_at_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = FakeNode::start();
+    let mut setup = setup(dir.path(), &[node.config("")]);
+    // One output for two miners, so that every block leaves something owed.
+    setup.chain += "max_coinbase_outputs: 1\n";
+    let mut pool = Pool::start(dir.path(), &setup);
+    for address in [ADDRESS, OTHER] {
+        let mut client = Client::login(pool.stratum(), &format!("{address}.rig"), "x").unwrap();
+        mine_to(&mut client, &node, node.height() + 3);
+    }
+    let recorded = || Journal::open(&setup.database).blocks();
+
+    // While somebody else holds the database, the pool can't write what it finds.
+    let locked = rusqlite::Connection::open(&setup.database).unwrap();
+    locked.busy_timeout(Duration::from_secs(10)).unwrap();
+    locked.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let before = recorded();
+    let mut client = Client::login(pool.stratum(), &format!("{ADDRESS}.rig"), "x").unwrap();
+    mine_to(&mut client, &node, node.height() + 2);
+    pool.process.kill();
+    let hash = node.tip().to_string();
+    locked.execute_batch("ROLLBACK").unwrap();
+    drop(locked);
+    assert_eq!(recorded(), before, "nothing was written");
+    assert!(!before.contains_key(&hash), "the block came after the lock");
+
+    let pool = Pool::start(dir.path(), &setup);
+    wait_until("the block to count", Duration::from_secs(20), || {
+        recorded()
+            .get(&hash)
+            .is_some_and(|block| block.status == "accepted")
+    });
+    pool.stop();
+    let block = &recorded()[&hash];
+    assert_eq!(block.outputs.values().sum::<u64>(), block.reward.cast_unsigned());
+    let owed = Journal::open(&setup.database).owed_by(&hash);
+    assert!(!owed.is_empty(), "one output can't pay both");
+    let notes = std::fs::read_dir(dir.path().join("blocks/btc-regtest")).unwrap();
+    let notes: Vec<_> = notes
+        .flatten()
+        .map(|file| file.path())
+        .filter(|path| path.extension().is_some_and(|end| end == "json"))
+        .collect();
+    assert!(notes.is_empty(), "{notes:?}");
 }
 
 #[test]

@@ -20,7 +20,7 @@ use crate::world::World;
 const STALE_DEPTH: u64 = 6;
 
 impl World {
-    /// A pool found a block: to every node at once, and into the journal.
+    /// A pool found a block: it is noted, and goes to every node and into the journal.
     pub(crate) fn candidate(&mut self, shard: usize, candidate: Box<Candidate>) {
         let late = self.config.sabotage == Some(Sabotage::LateCandidate);
         let Some(process) = &mut self.process else { return };
@@ -42,6 +42,12 @@ impl World {
                 is_taken: false,
             },
         );
+        let record = BlockRecord {
+            plan,
+            height,
+            is_settled: false,
+        };
+        let is_noted = self.config.sabotage == Some(Sabotage::SubmitUnnoted) || self.store.note(hash, record);
         let incarnation = self.incarnation;
         let nodes = if self.config.sabotage == Some(Sabotage::WithholdCandidate) {
             1
@@ -60,12 +66,10 @@ impl World {
                 },
             );
         }
-        let record = BlockRecord {
-            plan,
-            height,
-            is_settled: false,
-        };
         if let Some(process) = &mut self.process {
+            if !is_noted {
+                process.unnoted.insert(hash);
+            }
             process.submissions.insert(
                 hash,
                 Submission {

@@ -37,6 +37,8 @@ pub enum Sabotage {
     SwallowReply,
     /// What a block leaves owed is forgotten.
     ForgetCarry,
+    /// Blocks go to the nodes before anything on the disk tells of them.
+    SubmitUnnoted,
     /// The pools never learn that time passed while nothing else happens.
     WithholdTicks,
     /// The pools want five times as many shares as they were told to.

@@ -45,7 +45,6 @@ impl World {
         self.started_at = self.now().mono;
         self.note("start", incarnation, 0);
         self.trace.add("start", incarnation, &[]);
-        self.recover_blocks();
         self.submit_recorded();
         for shard in 0..self.shards {
             self.drain(shard);
@@ -79,12 +78,10 @@ impl World {
         });
         self.held.clear();
         self.break_all();
-        if !self.coin.spec.block_pays_miners() {
-            let durable = &self.store.durable.blocks;
-            for hash in process.blocks.keys().filter(|hash| !durable.contains_key(*hash)) {
-                self.counts.lost_blocks += 1;
-                self.checks.blocks.lost(hash);
-            }
+        let durable = &self.store.durable.blocks;
+        for hash in process.unnoted.iter().filter(|hash| !durable.contains_key(*hash)) {
+            self.counts.lost_blocks += 1;
+            self.checks.blocks.lost(hash);
         }
     }
 

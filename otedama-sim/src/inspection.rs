@@ -382,12 +382,10 @@ impl World {
             return self.checks.fail("progress", what);
         }
         let Some(process) = &self.process else { return };
-        let chain: Vec<_> = self.nodes[process.preferred]
-            .ledger
-            .best_chain()
-            .map(|b| b.hash)
-            .collect();
-        let mut owed = self.checks.blocks.owed(chain.into_iter());
+        let mut owed = self
+            .checks
+            .blocks
+            .owed(self.nodes[process.preferred].ledger.best_chain());
         owed.remove(&*self.coin.pool_address());
         let book: Vec<_> = process.book.balances().map(|(a, b)| (a.clone(), b)).collect();
         let disk: Vec<_> = self

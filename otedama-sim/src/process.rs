@@ -1,7 +1,7 @@
 //! One run of the pool process: what the reference binary's driver holds in memory.
 
 use core::fmt;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use otedama_chain::{Family, PayoutOutput, PayoutPlan, Template};
@@ -77,6 +77,8 @@ pub(crate) struct Process {
     pub(crate) scheme: Pplns,
     pub(crate) book: CarryBook,
     pub(crate) blocks: BTreeMap<Hash256, BlockRecord>,
+    /// Blocks that were submitted while the disk was full, so that only this process knows of them.
+    pub(crate) unnoted: BTreeSet<Hash256>,
     /// Plans that jobs may pay, by id.
     pub(crate) plans: BTreeMap<u64, Arc<CoinbasePlan>>,
     pub(crate) proposals: BTreeMap<u64, Proposal>,
@@ -149,6 +151,7 @@ impl Process {
             scheme: Pplns::restore(window(seed), fee(), durable.records()),
             book: durable.book.clone(),
             blocks: durable.blocks.clone(),
+            unnoted: BTreeSet::new(),
             plans: durable.plans.clone(),
             proposals: BTreeMap::new(),
             submissions: BTreeMap::new(),

@@ -39,8 +39,6 @@ pub struct Counts {
     pub outside_blocks: u64,
     /// Settled blocks that left the chain again.
     pub orphans: u64,
-    /// Blocks that a restarted process found on the chain and not in its journal.
-    pub recovered_blocks: u64,
     /// Times that the process died.
     pub deaths: u64,
     /// Faults of all kinds.
@@ -57,7 +55,7 @@ pub struct Counts {
     pub held: u64,
     /// Epochs that began.
     pub epochs: u64,
-    /// Blocks that the chain may have and the journal does not, because the process died in between.
+    /// Blocks that the chain may have and the journal does not: the disk was full when they were found, and the process died.
     pub lost_blocks: u64,
     /// Times that somebody else's proof was submitted again.
     pub borrowed: u64,
@@ -133,8 +131,8 @@ impl fmt::Display for Summary {
         )?;
         writeln!(
             f,
-            "             {} orphaned, {} recovered after a restart",
-            c.orphans, c.recovered_blocks
+            "             {} orphaned, {} lost on a full disk",
+            c.orphans, c.lost_blocks
         )?;
         writeln!(f, "templates    {}", c.templates)?;
         writeln!(
@@ -160,8 +158,8 @@ impl fmt::Display for Summary {
             )?;
             writeln!(
                 f,
-                "             {} epochs, {} blocks lost, {} proofs borrowed",
-                c.epochs, c.lost_blocks, c.borrowed
+                "             {} epochs, {} proofs borrowed",
+                c.epochs, c.borrowed
             )?;
         }
         let [low, median, high] = self.share_rates;

@@ -1,7 +1,6 @@
 //! What blocks leave owed: settled while they are part of the chain, reversed when they leave it.
 
-use crate::config::{NODES, Sabotage};
-use crate::process::script;
+use crate::config::Sabotage;
 use crate::store::{BlockRecord, Write};
 use crate::world::World;
 
@@ -9,47 +8,6 @@ use crate::world::World;
 const SETTLE_DEPTH: u64 = 60;
 
 impl World {
-    /// After a start: blocks of ours that the chain has and the journal doesn't, because the process died in between.
-    pub(crate) fn recover_blocks(&mut self) {
-        let Some(process) = &mut self.process else { return };
-        let node = (0..NODES).find(|n| self.nodes[*n].is_up).unwrap_or(0);
-        if !self.coin.spec.block_pays_miners() {
-            // A block does not show which plan it goes by.
-            return;
-        }
-        let (coin, family) = (self.coin, &*self.family.0);
-        let mut found = Vec::new();
-        for block in self.nodes[node].ledger.best_chain().take(SETTLE_DEPTH as usize) {
-            if process.blocks.contains_key(&block.hash) {
-                continue;
-            }
-            let paid = |plan: &otedama_rewards::CoinbasePlan| {
-                plan.outputs.len() == block.payouts.len()
-                    && plan
-                        .outputs
-                        .iter()
-                        .zip(block.payouts)
-                        .all(|((account, amount), output)| {
-                            *amount == output.amount && script(coin, family, account) == output.script
-                        })
-            };
-            if let Some((plan, _)) = process.plans.iter().rev().find(|(_, plan)| paid(plan)) {
-                found.push((block.hash, *plan, block.height));
-            }
-        }
-        for (hash, plan, height) in found {
-            process.blocks.insert(
-                hash,
-                BlockRecord {
-                    plan,
-                    height,
-                    is_settled: false,
-                },
-            );
-            self.counts.recovered_blocks += 1;
-        }
-    }
-
     /// What blocks leave owed counts while they are part of the chain, and only then.
     pub(crate) fn reconcile(&mut self) {
         let Some(process) = &mut self.process else { return };

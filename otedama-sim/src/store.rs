@@ -139,6 +139,14 @@ impl Store {
         self.queue.push_back(write);
     }
 
+    /// Notes a block beside the journal, at once and past everything that waits. Whether the disk had room.
+    pub(crate) fn note(&mut self, hash: Hash256, record: BlockRecord) -> bool {
+        if !self.is_full {
+            self.durable.set_block(hash, record);
+        }
+        !self.is_full
+    }
+
     /// Begins a commit with everything that waits; false when there is one already, or nothing to do.
     pub(crate) fn begin(&mut self) -> bool {
         if !self.committing.is_empty() || self.queue.is_empty() {

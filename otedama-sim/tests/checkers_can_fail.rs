@@ -73,6 +73,11 @@ fn a_debt_that_is_forgotten() {
 }
 
 #[test]
+fn a_block_that_is_submitted_before_it_is_noted() {
+    assert_found_among_five(Sabotage::SubmitUnnoted, &["carry"], &[]);
+}
+
+#[test]
 fn time_that_does_not_pass() {
     assert_found(Sabotage::WithholdTicks, &["bounds"]);
 }

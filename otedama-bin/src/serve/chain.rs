@@ -1,6 +1,7 @@
 //! What the parts of one chain share, and what happens when one of them has news.
 
 use std::collections::{HashMap, VecDeque};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,7 +19,7 @@ use crate::node::Nodes;
 use crate::node::candidates::Verdict;
 use crate::node::confirmations::Change;
 use crate::shard::{Command, Mailbox, Snapshot};
-use crate::store::{BlockRow, BlockStatus, Request};
+use crate::store::{BlockRow, BlockStatus, FoundBlock, Request};
 use crate::verify::Verification;
 
 /// Blocks that are shown.
@@ -60,6 +61,8 @@ pub struct Chain {
     pub template_refresh: Duration,
     /// Who verifies its shares, if not the shards themselves.
     pub verification: Option<Arc<Verification>>,
+    /// Where found blocks are until nodes and journal have them.
+    pub block_folder: Arc<Path>,
     clock: Clock,
     store: Sender<Request>,
     rewards: Mutex<Rewards>,
@@ -98,6 +101,8 @@ pub struct ChainParts {
     pub template_refresh: Duration,
     /// Who verifies its shares, if not the shards themselves.
     pub verification: Option<Arc<Verification>>,
+    /// Where found blocks are until nodes and journal have them.
+    pub block_folder: Arc<Path>,
 }
 
 /// How the store calls a chain.
@@ -122,6 +127,7 @@ impl Chain {
             height: Arc::default(),
             template_refresh: parts.template_refresh,
             verification: parts.verification,
+            block_folder: parts.block_folder,
             clock: parts.clock,
             store: parts.store,
             rewards: Mutex::new(parts.rewards),
@@ -187,26 +193,24 @@ impl Chain {
         }
     }
 
-    /// A block is on its way to the nodes. What it leaves owed is written down before anybody can
+    /// A block is about to go to the nodes. What it pays and leaves owed is noted before anybody can
     /// know whether it counts, so that it can be settled after a restart too.
-    pub fn on_candidate(&self, block: &Arc<Candidate>) {
+    pub fn on_candidate(&self, block: &Candidate) {
         let carry = self.rewards().carry_delta(block.plan.id, &block.account);
-        lock(&self.settled).insert(block.hash.to_string(), carry.clone());
+        let record = FoundBlock::new(block, &carry);
+        if let Err(error) = record.write_note(&self.block_folder) {
+            let folder = self.block_folder.display();
+            error!(%folder, %error, ?record, "no note of a found block can be written");
+        }
+        lock(&self.settled).insert(record.hash.clone(), carry);
+        let row = record.row();
         self.write(Request::BlockFound {
             chain: Arc::clone(&self.name),
-            block: Arc::clone(block),
-            carry,
+            block: Box::new(record),
+            folder: Arc::clone(&self.block_folder),
         });
         let mut blocks = lock(&self.blocks);
-        blocks.push_front(BlockRow {
-            hash: block.hash.to_string(),
-            height: block.height,
-            reward: block.reward,
-            account: block.account.to_string(),
-            worker: block.worker.to_string(),
-            unix_s: block.unix_s,
-            status: BlockStatus::Submitted,
-        });
+        blocks.push_front(row);
         blocks.truncate(BLOCKS_SHOWN);
     }
 

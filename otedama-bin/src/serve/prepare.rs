@@ -19,7 +19,7 @@ use crate::commands::Failure;
 use crate::config::{self, Config};
 use crate::node::{Nodes, Posts};
 use crate::shard;
-use crate::store::{self, BlockStatus, Journal, RunStart};
+use crate::store::{self, BlockStatus, Journal, RunStart, found};
 use crate::verify::{self, Verification};
 
 /// Blocks whose fate may still change after a restart.
@@ -53,6 +53,8 @@ pub(super) fn prepare(
     let name = store_name(spec);
     let count = settings::shards(config, spec);
     let runs = journal.start_runs(&name, count, clock.now())?;
+    let block_folder = settings::block_folder(config, &name);
+    found::record_notes(journal, &name, &block_folder)?;
     let rewards = rewards(config, chain, spec, journal)?;
     let blocks = journal.recent_blocks(&name, BLOCKS_READ)?;
     let mut settled = Vec::new();
@@ -90,6 +92,7 @@ pub(super) fn prepare(
         settled,
         template_refresh: chain.template_refresh,
         verification,
+        block_folder: block_folder.into(),
     };
     Ok(Prepared {
         spec,

@@ -1,6 +1,7 @@
 //! From the config to what the machines take.
 
 use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use otedama_chain::{ChainSpec, Network};
@@ -41,6 +42,12 @@ pub fn pool(config: &Config, chain: &Chain, spec: &ChainSpec) -> PoolConfig {
         },
         ..PoolConfig::default()
     }
+}
+
+/// Where the found blocks of the chain that the store calls `name` are until nodes and journal have them.
+pub fn block_folder(config: &Config, name: &str) -> PathBuf {
+    let storage = config.storage.path.parent().unwrap_or(Path::new("."));
+    storage.join("blocks").join(name.to_lowercase().replace(' ', "-"))
 }
 
 /// Unanswered shares of one connection where each takes milliseconds to verify.

@@ -371,14 +371,7 @@ fn follow_blocks(shared: &Shared<'_>, chain: &Arc<Chain>) -> (Arc<Candidates>, A
     let candidates = Arc::new(Candidates::new(
         Arc::clone(&chain.nodes),
         shared.runtime.handle().clone(),
-        shared
-            .config
-            .storage
-            .path
-            .parent()
-            .unwrap_or(Path::new("."))
-            .join("blocks")
-            .join(chain.name.to_lowercase().replace(' ', "-")),
+        Arc::clone(&chain.block_folder),
         Arc::clone(&chain.height),
         Box::new(move |block| found.on_candidate(block)),
         Box::new(move |shard, block, verdict| {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use otedama_pool::Candidate;
 use rusqlite::OptionalExtension as _;
 
 use super::StoreError;
+use super::found::FoundBlock;
 use super::journal::Journal;
 use super::names::chain_id;
 use super::work::{from_sql, to_sql};
@@ -86,41 +86,35 @@ impl Journal {
     ///
     /// # Errors
     /// When the database can't be written.
-    pub fn block_found(
-        &mut self,
-        chain: &str,
-        block: &Candidate,
-        carry: &[(std::sync::Arc<str>, i128)],
-    ) -> Result<(), StoreError> {
+    pub fn block_found(&mut self, chain: &str, block: &FoundBlock) -> Result<(), StoreError> {
         let tx = self.db.transaction()?;
         let chain = chain_id(&tx, chain)?;
-        let hash = block.hash.to_string();
         let new = tx
             .prepare_cached(
                 "INSERT INTO blocks (hash, chain_id, height, prev_hash, reward, account, worker, unix_s, status) VALUES \
                  (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'submitted') ON CONFLICT (hash) DO NOTHING",
             )?
             .execute(rusqlite::params![
-                hash,
+                block.hash,
                 chain,
                 to_sql(block.height),
-                block.prev_hash.to_string(),
+                block.prev_hash,
                 to_sql(block.reward),
-                &*block.account,
-                &*block.worker,
+                block.account,
+                block.worker,
                 to_sql(block.unix_s),
             ])?;
         if new > 0 {
-            for (position, output) in block.plan.outputs.iter().enumerate() {
+            for (position, (script, amount)) in block.outputs.iter().enumerate() {
                 tx.prepare_cached(
                     "INSERT INTO block_outputs (block_hash, position, script, amount) VALUES (?1, ?2, ?3, ?4)",
                 )?
-                .execute((&hash, position as u32, const_hex::encode(&output.script), to_sql(output.amount)))?;
+                .execute((&block.hash, position as u32, script, to_sql(*amount)))?;
             }
-            for (account, delta) in carry {
+            for (account, delta) in &block.carry {
                 let delta = i64::try_from(*delta).map_err(|_| StoreError::AmountOutOfRange)?;
                 tx.prepare_cached("INSERT INTO carry (block_hash, account, delta) VALUES (?1, ?2, ?3)")?
-                    .execute((&hash, &**account, delta))?;
+                    .execute((&block.hash, account, delta))?;
             }
         }
         tx.commit()?;

@@ -1,6 +1,7 @@
 //! Storage: one `SQLite` file, one thread that writes it, one transaction for whatever waits.
 
 pub mod blocks;
+pub mod found;
 mod health;
 pub mod journal;
 mod lease;
@@ -14,6 +15,7 @@ mod work;
 pub mod writer;
 
 pub use blocks::{BlockRow, BlockStatus, CarryBalances};
+pub use found::FoundBlock;
 pub use health::StoreHealth;
 pub use journal::{Journal, RunStart, ShareBatch};
 pub use lock::Lock;

@@ -352,6 +352,40 @@ fn a_database_has_one_process() {
     Lock::take(&path).unwrap();
 }
 
+#[test]
+fn notes_of_found_blocks_are_recorded_once_and_strange_files_are_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("pool.db");
+    let folder = dir.path().join("blocks");
+    let block = FoundBlock {
+        hash: "00ab".to_owned(),
+        height: 7,
+        prev_hash: "00aa".to_owned(),
+        reward: u64::MAX >> 1,
+        account: "alice".to_owned(),
+        worker: "rig".to_owned(),
+        unix_s: 1_700_000_000,
+        outputs: vec![("51".to_owned(), u64::MAX >> 1)],
+        carry: vec![("alice".to_owned(), i128::from(i64::MAX)), ("bob".to_owned(), -5)],
+    };
+    let mut journal = open(&path);
+    found::record_notes(&mut journal, BTC, &folder).unwrap();
+    for _ in 0..2 {
+        block.write_note(&folder).unwrap();
+        std::fs::write(folder.join("00ab.hex"), "00").unwrap();
+        std::fs::write(folder.join("00ac.json"), "{\"hash\":").unwrap();
+        found::record_notes(&mut journal, BTC, &folder).unwrap();
+        assert_eq!(journal.recent_blocks(BTC, 10).unwrap(), [block.row()]);
+        assert_eq!(journal.carry_of("00ab").unwrap(), block.carry);
+        let mut left: Vec<_> = std::fs::read_dir(&folder)
+            .unwrap()
+            .map(|file| file.unwrap().file_name())
+            .collect();
+        left.sort();
+        assert_eq!(left, ["00ab.hex", "00ac.json"]);
+    }
+}
+
 mod threaded {
     use std::sync::mpsc;
     use std::time::Duration;

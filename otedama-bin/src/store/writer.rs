@@ -1,15 +1,17 @@
 //! The thread that owns the database.
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use otedama_hash::Monotonic;
-use otedama_pool::{Candidate, ExtranonceLease, ShareRow};
+use otedama_pool::{ExtranonceLease, ShareRow};
 use tracing::{error, warn};
 
+use super::found::{self, FoundBlock};
 use super::journal::{Journal, ShareBatch};
 use super::{BlockStatus, Lock, StoreError, StoreHealth};
 use crate::serve::clock::Clock;
@@ -44,9 +46,9 @@ pub enum Request {
         /// Of which chain.
         chain: Arc<str>,
         /// The block.
-        block: Arc<Candidate>,
-        /// What it leaves owed to each account once it counts.
-        carry: Vec<(Arc<str>, i128)>,
+        block: Box<FoundBlock>,
+        /// Where its note is, which is removed then.
+        folder: Arc<Path>,
     },
     /// Something became of a block.
     BlockStatus {
@@ -329,7 +331,11 @@ impl Writer {
 
 fn write_block(journal: &mut Journal, request: &Request) -> Result<(), StoreError> {
     match request {
-        Request::BlockFound { chain, block, carry } => journal.block_found(chain, block, carry),
+        Request::BlockFound { chain, block, folder } => {
+            journal.block_found(chain, block)?;
+            found::remove_note(folder, &block.hash);
+            Ok(())
+        }
         Request::BlockStatus { hash, status, detail } => journal.block_status(hash, *status, detail),
         Request::Shares(_) | Request::Lease { .. } | Request::Stop => Ok(()),
     }

@@ -93,6 +93,11 @@ impl FakeNode {
         self.state.chain.lock().unwrap().tip().1
     }
 
+    /// Id of its tip.
+    pub(crate) fn tip(&self) -> Hash256 {
+        self.state.chain.lock().unwrap().tip().0
+    }
+
     /// How often a method was called.
     pub(crate) fn calls(&self, method: &str) -> usize {
         self.state

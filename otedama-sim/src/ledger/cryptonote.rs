@@ -139,7 +139,6 @@ impl Rules for CryptoNote {
             prev_hash: Hash256::from_be_bytes(blob.prev_id()),
             height,
             pow: pow.hash,
-            payouts: Vec::new(),
         })
     }
 

@@ -4,7 +4,7 @@ use otedama_chain::dev::{DevChain, DevConfig, RejectReason};
 use otedama_hash::sha256d::sha256d;
 use otedama_hash::{Hash256, Hasher, Hits, NonceRange, PowHash, PowInput, ScanWork, Target};
 
-use super::{ChainBlock, Ledger, Refusal, Taken};
+use super::{Ledger, Refusal, Taken};
 use crate::clock::START_UNIX_S;
 use crate::coin::Coin;
 use crate::config::BLOCK_INTERVAL_S;
@@ -71,12 +71,8 @@ impl Ledger for Dev {
         self.0.header(hash).is_some_and(|header| header.confirmations > 0)
     }
 
-    fn best_chain(&self) -> Box<dyn Iterator<Item = ChainBlock<'_>> + '_> {
-        Box::new(self.0.best_chain().map(|block| ChainBlock {
-            hash: block.hash,
-            height: block.height,
-            payouts: block.payouts,
-        }))
+    fn best_chain(&self) -> Box<dyn Iterator<Item = Hash256> + '_> {
+        Box::new(self.0.best_chain().map(|block| block.hash))
     }
 
     fn network_work(&self) -> u128 {

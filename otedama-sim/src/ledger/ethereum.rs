@@ -149,7 +149,6 @@ impl Rules for Ethereum {
             prev_hash: Hash256::from_be_bytes(sealed.parent_hash),
             height: sealed.number,
             pow: pow.hash,
-            payouts: Vec::new(),
         })
     }
 

@@ -1,6 +1,5 @@
 //! Blocks with a `KawPow` proof: 80 bytes with the height at their end, nonce, mix, and transactions as in Bitcoin.
 
-use otedama_chain::PayoutOutput;
 use otedama_chain::spec::BitcoinRules;
 use otedama_hash::sha256d::sha256d;
 use otedama_hash::{Hash256, PowHash, Target, keccak256};
@@ -80,15 +79,11 @@ impl Rules for KawPow {
         if sum > self.rules.subsidy.at(height) {
             return Err("bad-cb-amount");
         }
-        let payouts = paid.into_iter().filter(|(_, amount)| *amount > 0);
         Ok(Read {
             hash: pow.hash,
             prev_hash: Hash256::from_le_bytes(part(4)),
             height,
             pow: pow.hash,
-            payouts: payouts
-                .map(|(script, amount)| PayoutOutput { script, amount })
-                .collect(),
         })
     }
 

@@ -3,10 +3,9 @@
 mod cryptonote;
 mod dev;
 mod ethereum;
-mod kawpow;
+pub(crate) mod kawpow;
 mod tree;
 
-use otedama_chain::PayoutOutput;
 use otedama_chain::spec::{Dialect, FamilyRules};
 use otedama_hash::{Difficulty, Hash256, PowHash, Target, U256};
 
@@ -31,15 +30,6 @@ pub(crate) struct Taken {
     pub(crate) is_tip: bool,
 }
 
-/// A block of the best chain.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ChainBlock<'a> {
-    pub(crate) hash: Hash256,
-    pub(crate) height: u64,
-    /// Whom it pays, where the block itself says it.
-    pub(crate) payouts: &'a [PayoutOutput],
-}
-
 /// One node's chain.
 pub(crate) trait Ledger {
     /// Id and height of the best chain's last block.
@@ -50,8 +40,8 @@ pub(crate) trait Ledger {
     fn submit(&mut self, block: &[u8], unix_s: u64) -> Result<Taken, Refusal>;
     fn contains(&self, hash: &Hash256) -> bool;
     fn is_in_best_chain(&self, hash: &Hash256) -> bool;
-    /// The best chain, tip first.
-    fn best_chain(&self) -> Box<dyn Iterator<Item = ChainBlock<'_>> + '_>;
+    /// Ids of the best chain, tip first.
+    fn best_chain(&self) -> Box<dyn Iterator<Item = Hash256> + '_>;
     /// Work of the tip's target.
     fn network_work(&self) -> u128;
     /// What the proof of a block with this blob has to meet.

@@ -3,11 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use otedama_chain::PayoutOutput;
 use otedama_hash::sha256d::sha256d;
 use otedama_hash::{Hash256, PowHash, Target};
 
-use super::{ChainBlock, Ledger, Refusal, Taken};
+use super::{Ledger, Refusal, Taken};
 use crate::coin::Coin;
 
 /// The block that a template is for.
@@ -23,7 +22,6 @@ pub(super) struct Read {
     pub(super) prev_hash: Hash256,
     pub(super) height: u64,
     pub(super) pow: Hash256,
-    pub(super) payouts: Vec<PayoutOutput>,
 }
 
 /// What differs from family to family.
@@ -37,7 +35,6 @@ pub(super) trait Rules {
 struct Entry {
     prev_hash: Hash256,
     height: u64,
-    payouts: Vec<PayoutOutput>,
 }
 
 pub(super) struct Tree<R> {
@@ -55,7 +52,6 @@ impl<R: Rules> Tree<R> {
         let first = Entry {
             prev_hash: Hash256::ZERO,
             height: coin.first_height,
-            payouts: Vec::new(),
         };
         Self {
             rules,
@@ -118,7 +114,6 @@ impl<R: Rules> Ledger for Tree<R> {
         let entry = Entry {
             prev_hash: block.prev_hash,
             height: block.height,
-            payouts: block.payouts,
         };
         self.entries.insert(block.hash, entry);
         let is_tip = block.height > self.tip().1;
@@ -141,15 +136,8 @@ impl<R: Rules> Ledger for Tree<R> {
             .is_some_and(|entry| self.is_best(hash, entry.height))
     }
 
-    fn best_chain(&self) -> Box<dyn Iterator<Item = ChainBlock<'_>> + '_> {
-        Box::new(self.best.iter().rev().filter_map(|hash| {
-            let entry = self.entries.get(hash)?;
-            Some(ChainBlock {
-                hash: *hash,
-                height: entry.height,
-                payouts: &entry.payouts,
-            })
-        }))
+    fn best_chain(&self) -> Box<dyn Iterator<Item = Hash256> + '_> {
+        Box::new(self.best.iter().rev().copied())
     }
 
     fn network_work(&self) -> u128 {
@@ -194,7 +182,6 @@ mod tests {
                 prev_hash: id(prev),
                 height: height.into(),
                 pow: Hash256::ZERO,
-                payouts: Vec::new(),
             })
         }
 
@@ -216,7 +203,7 @@ mod tests {
         assert_eq!(tree.tip(), (id(3), 2));
         assert!(tree.is_in_best_chain(&id(2)) && !tree.is_in_best_chain(&id(1)));
         assert!(tree.contains(&id(1)) && !tree.contains(&id(9)));
-        let chain: Vec<_> = tree.best_chain().map(|b| b.hash).collect();
+        let chain: Vec<_> = tree.best_chain().collect();
         assert_eq!(chain, [id(3), id(2), id(0)]);
     }
 }
