@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use otedama_chain::{JobError, PayoutOutput, PayoutPlan, PowBlob, Template};
-use otedama_hash::{Algorithm, EpochInput, Hash256, PowHash, Target, Work};
+use otedama_hash::{Algorithm, EpochInput, Hash256, HashBackend, PowHash, PowInput, Target, Work};
 
 /// Names one connection. The driver chooses it and never uses the same one twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -91,6 +91,15 @@ pub enum Input<'a> {
     },
     /// More extranonce1 values, in answer to [`Output::NeedExtranonce`] or ahead of it.
     Extranonce(ExtranonceLease),
+    /// Before the first template: shares of work at `height`, the newest, that the journal has from before a restart.
+    /// They matter only where work has no name of the pool's in it, so that it may still be handed out
+    /// ([`ChainSpec::jobs_differ`](otedama_chain::ChainSpec::jobs_differ)).
+    Credited {
+        /// Height of the block that was being mined.
+        height: u64,
+        /// The proofs.
+        hashes: Vec<Hash256>,
+    },
     /// The answer to [`Output::Verify`].
     Verified {
         /// Which share.
@@ -217,10 +226,29 @@ pub struct VerifyRequest {
     /// What the miner says of it. Where a [`Mix`](Claim::Mix) already leads to a hash above `target`, that hash is
     /// answer enough ([`HashBackend::claimed`](otedama_hash::HashBackend::claimed)).
     pub claim: Option<Claim>,
-    /// Whether that would be a block: it should not wait behind shares.
-    pub claims_block: bool,
     /// Hashes above this are worth nothing.
     pub target: Target,
+    /// Hashes up to this are blocks.
+    pub network_target: Target,
+}
+
+impl VerifyRequest {
+    /// What is to be hashed.
+    pub fn input(&self) -> PowInput<'_> {
+        PowInput {
+            blob: &self.blob,
+            nonce: self.nonce,
+            height: self.epoch.height,
+        }
+    }
+
+    /// The hash that the claim says or leads to, without a proof.
+    pub fn claimed(&self, backend: &dyn HashBackend) -> Option<Hash256> {
+        match self.claim? {
+            Claim::Hash(hash) => Some(hash),
+            Claim::Mix(mix) => backend.claimed(&self.input(), &mix),
+        }
+    }
 }
 
 /// An accepted share, as it goes into the journal.

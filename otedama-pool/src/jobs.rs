@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use foldhash::fast::FixedState;
-use hashbrown::HashMap;
-use otedama_chain::{ChainSpec, Family, Job, PayoutOutput, PayoutPlan, Submission, Template};
+use hashbrown::{HashMap, HashSet};
+use otedama_chain::{ChainSpec, Family, Job, PayoutOutput, PayoutPlan, Template};
 use otedama_hash::{Difficulty, Hash256, Monotonic};
 
 use crate::io::Payouts;
@@ -39,11 +39,23 @@ pub(crate) struct Work {
 }
 
 impl Work {
+    /// Its name for miners.
+    pub(crate) fn name(&self) -> String {
+        format!("{:x}", self.number)
+    }
+
     /// Bytes that are the same for everybody who gets this work, made once.
     pub(crate) fn line(&self, clean: bool, encode: impl FnOnce() -> Bytes) -> Bytes {
         let cell = if clean { &self.clean_line } else { &self.line };
         cell.get_or_init(encode).clone()
     }
+}
+
+/// The number of the job that a miner names.
+pub(crate) fn number_in(name: &str) -> Option<u32> {
+    // A sign is read as a number's too, and would be a second name.
+    let is_name = name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_name.then(|| u32::from_str_radix(name, 16).ok()).flatten()
 }
 
 /// One template with everything that was made of it.
@@ -79,8 +91,10 @@ pub(crate) struct JobBook {
     /// The shares of work that is over, by its name. A node may hand the same work out again, as after a detour to
     /// another node or block; its shares still count once.
     past: VecDeque<([u8; 32], Seen)>,
-    /// Names of the newest blocks that were found.
-    found: VecDeque<Hash256>,
+    /// Names of the newest blocks that were found, and of the work that they solve where that has one.
+    found: VecDeque<(Hash256, Option<[u8; 32]>)>,
+    /// Proofs that were credited before a restart, on work of this height.
+    credited: (u64, HashSet<Hash256, FixedState>),
 }
 
 impl JobBook {
@@ -95,7 +109,19 @@ impl JobBook {
             sets: VecDeque::new(),
             past: VecDeque::new(),
             found: VecDeque::new(),
+            credited: (0, HashSet::with_hasher(FixedState::with_seed(seed))),
         }
+    }
+
+    /// Remembers proofs that were credited before a restart, until a template of a greater height comes.
+    pub(crate) fn remember_credited(&mut self, height: u64, hashes: Vec<Hash256>) {
+        self.credited.0 = height;
+        self.credited.1.extend(hashes);
+    }
+
+    /// Whether a proof was credited before a restart.
+    pub(crate) fn was_credited(&self, proof: &Hash256) -> bool {
+        self.credited.1.contains(proof)
     }
 
     /// The newest job.
@@ -115,6 +141,11 @@ impl JobBook {
     /// Shares that are remembered, over all jobs.
     pub(crate) fn seen(&self) -> usize {
         self.sets.iter().map(|set| set.seen.len()).sum()
+    }
+
+    /// The number of the next job.
+    pub(crate) fn next_number(&self) -> u32 {
+        self.next_number
     }
 
     /// The number of the oldest job whose shares may still come.
@@ -149,6 +180,9 @@ impl JobBook {
         }
         let number = self.next_number;
         self.next_number = self.next_number.wrapping_add(1).max(1);
+        if template.height > self.credited.0 {
+            self.credited.1 = HashSet::with_hasher(FixedState::with_seed(self.seed));
+        }
         let network_difficulty = template.network_target.difficulty(self.spec.algorithm.diff1());
         self.sets.push_back(JobSet {
             number,
@@ -204,16 +238,21 @@ impl JobBook {
         self.sets.len() >= MAX_JOBS - 1
     }
 
-    /// Whether this is the first block of its name. Where the node doesn't show its header, all solutions of its work
-    /// have one name, and only one of them can become the block.
-    pub(crate) fn is_new_block(&mut self, name: Hash256) -> bool {
-        if self.found.contains(&name) {
+    /// Whether this is the first block of its name. Where the node doesn't show the header of its work, all solutions have
+    /// the work's name: then only the first one counts, also beside those that have a name of their own.
+    pub(crate) fn is_new_block(&mut self, name: Hash256, work: Option<[u8; 32]>) -> bool {
+        let is_nameless = |name: &Hash256| work.map(Hash256::from_be_bytes) == Some(*name);
+        let is_known = self.found.iter().any(|(known, of)| {
+            let is_same_work = work.is_some() && *of == work;
+            *known == name || (is_same_work && (is_nameless(known) || is_nameless(&name)))
+        });
+        if is_known {
             return false;
         }
         if self.found.len() >= MAX_FOUND {
             self.found.pop_front();
         }
-        self.found.push_back(name);
+        self.found.push_back((name, work));
         true
     }
 
@@ -239,21 +278,10 @@ impl JobBook {
         }
     }
 
-    /// The number of the newest job of which these bytes are hashed, where all sessions hash the same.
-    pub(crate) fn number_of(&self, family: &dyn Family, header: &[u8; 32]) -> Option<u32> {
-        let nothing = Submission {
-            extranonce: &[],
-            ntime: 0,
-            nonce: 0,
-            version: 0,
-        };
-        let is_it = |work: &Arc<Work>| {
-            family
-                .pow_input(&work.job, &nothing)
-                .is_ok_and(|blob| blob[..] == header[..])
-        };
-        let set = self.sets.iter().rev().find(|set| set.works.values().any(is_it));
-        set.map(|set| set.number)
+    /// The number of the newest job on the work of this name.
+    pub(crate) fn number_of(&self, work: &[u8; 32]) -> Option<u32> {
+        let is_it = |set: &&JobSet| set.template.work_id().as_ref() == Some(work);
+        self.sets.iter().rev().find(is_it).map(|set| set.number)
     }
 
     /// The newest job as this connection gets it.

@@ -12,6 +12,7 @@ mod io;
 mod jobs;
 mod journal;
 mod pool;
+mod prefixes;
 mod serving;
 mod session;
 mod share;

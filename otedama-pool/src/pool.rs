@@ -20,6 +20,7 @@ use crate::extranonce::Extranonces;
 use crate::io::{Admin, CloseReason, ConnId, Input, Output, Payouts};
 use crate::jobs::JobBook;
 use crate::journal::Journal;
+use crate::prefixes::Prefixes;
 use crate::session::Session;
 use crate::session::resume::{Closed, Resumable};
 use crate::share::pending::PendingShares;
@@ -45,6 +46,8 @@ pub struct Pool {
     pub(crate) index: HashMap<ConnId, usize, FixedState>,
     pub(crate) resumable: Resumable,
     pub(crate) extranonces: Extranonces,
+    /// Who has which nonces, where all sessions hash the same.
+    pub(crate) prefixes: Prefixes,
     pub(crate) jobs: JobBook,
     /// Whom the newest job pays.
     pub(crate) payouts: Option<Arc<Payouts>>,
@@ -87,6 +90,7 @@ impl Pool {
             index: HashMap::with_hasher(FixedState::with_seed(map_seed)),
             resumable: Resumable::default(),
             extranonces: Extranonces::default(),
+            prefixes: Prefixes::default(),
             jobs: JobBook::new(spec, config.tag.clone(), config.job_grace, map_seed),
             payouts: None,
             job_full: false,
@@ -119,6 +123,7 @@ impl Pool {
             Input::Writable { conn } => self.writable(now, conn),
             Input::Template { template, payouts } => self.template(now, template, payouts),
             Input::Extranonce(lease) => self.extranonces.add(lease),
+            Input::Credited { height, hashes } => self.jobs.remember_credited(height, hashes),
             Input::BlockResult { hash: _, result } => match result {
                 Ok(()) => self.stats.blocks_accepted += 1,
                 Err(_) => self.stats.blocks_rejected += 1,
@@ -247,6 +252,7 @@ impl Pool {
         let payouts = Arc::new(payouts);
         self.payouts = Some(payouts.clone());
         let clean = self.jobs.replace(now.mono, template, payouts);
+        self.prefixes.forget_before(self.jobs.oldest());
         self.job_full = false;
         self.renewed_at = now.mono;
         self.job_queue.clear();
@@ -297,12 +303,16 @@ impl Pool {
             return;
         };
         let session = self.sessions.remove(slot);
+        if !self.spec.jobs_differ() && !session.prefix.is_empty() {
+            self.prefixes.leave(&session.prefix, self.jobs.next_number());
+        }
         if let Some(extranonce1) = session.extranonce1.filter(|_| session.is_mining()) {
             self.resumable.add(Closed {
                 session_id: session.session_id,
                 extranonce1,
                 difficulty: session.difficulty,
                 steps: session.steps,
+                last_job: session.last_job,
                 closed_at: now.mono,
             });
         }
@@ -311,6 +321,7 @@ impl Pool {
     pub(crate) fn close(&mut self, now: Now, conn: ConnId, why: CloseReason) {
         if self.index.contains_key(&conn) {
             self.stats.closed += 1;
+            self.say_goodbye(conn);
             self.out.push_back(Output::Close { conn, why });
             self.closed(now, conn);
         }

@@ -49,14 +49,13 @@ impl Pool {
         };
         let Some(set) = self.jobs.current() else { return };
         let (number, network) = (set.number, set.network_difficulty);
-        let (announced, target) = match session.steps.last() {
-            // All jobs on a template hash the same, so a share could be submitted under either difficulty.
-            Some(step) if step.from_job == number && !self.spec.jobs_differ() => {
-                (step.difficulty, step.target)
-            }
-            _ => self.difficulty_for(slot, network),
-        };
+        let wanted = self.difficulty_for(slot, network);
         let session = &mut self.sessions[slot];
+        let (announced, target) = match session.steps.last() {
+            Some(step) if session.last_job == Some(number) => (step.difficulty, step.target),
+            _ => wanted,
+        };
+        session.last_job = Some(number);
         let mut clean = clean;
         let is_new_difficulty = session.announced != Some(announced);
         if is_new_difficulty {
@@ -83,23 +82,37 @@ impl Pool {
             clean,
         };
         self.announce(slot, &job);
+        if announced != wanted.0 {
+            self.queue_job(slot);
+        }
     }
 
     /// What to announce: the wanted difficulty, but never one at which blocks would be missed; and its target.
     fn difficulty_for(&self, slot: usize, network: Difficulty) -> (Difficulty, Target) {
         let session = &self.sessions[slot];
-        let cap = network.get().max(self.config.vardiff.min.get());
-        let value = session.difficulty.get().min(cap);
-        self.on_the_wire(slot, Difficulty::new(value).unwrap_or(session.difficulty))
+        let config = &self.config.vardiff;
+        let cap = network.get().max(config.min.get());
+        let wanted = if self.shares_nonces(slot) {
+            config.start
+        } else {
+            session.difficulty
+        };
+        self.on_the_wire(slot, Difficulty::new(wanted.get().min(cap)).unwrap_or(wanted))
+    }
+
+    /// Whether the session hashes the same as others and may submit any nonce. All these have one difficulty, because
+    /// each proof could be submitted where it is worth most.
+    pub(crate) fn shares_nonces(&self, slot: usize) -> bool {
+        !self.spec.jobs_differ() && self.sessions[slot].prefix.is_empty()
     }
 
     /// Moves a session's difficulty if its shares say so.
     pub(crate) fn adjust(&mut self, now: Now, slot: usize) {
-        let config = self.config.vardiff;
-        let session = &mut self.sessions[slot];
-        if !session.is_mining() {
+        let (config, algorithm) = (self.config.vardiff, self.spec.algorithm);
+        if !self.sessions[slot].is_mining() || self.shares_nonces(slot) {
             return;
         }
+        let session = &mut self.sessions[slot];
         let Some(factor) = session.vardiff.decide(&config, now.mono) else {
             return;
         };
@@ -108,7 +121,7 @@ impl Pool {
             return;
         }
         let present = session.announced.unwrap_or(session.difficulty).get();
-        let wanted = tidy(present * factor, difficulty_floor(session), &config);
+        let wanted = tidy(present * factor, difficulty_floor(session, algorithm), &config);
         session.vardiff.restart(now.mono);
         session.difficulty = wanted;
         self.apply_difficulty(slot);

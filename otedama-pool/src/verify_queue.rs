@@ -56,8 +56,8 @@ impl Lane {
         }
     }
 
-    fn push(&mut self, pending: Pending) {
-        if pending.request.claims_block {
+    fn push(&mut self, pending: Pending, claims_block: bool) {
+        if claims_block {
             return self.blocks.push_back(pending);
         }
         let sender = pending.sender();
@@ -91,13 +91,13 @@ impl Lane {
 }
 
 impl Queue {
-    /// Puts a proof at the end of its sender's, among those of the epoch `key`.
-    pub fn push(&mut self, key: EpochKey, pending: Pending) {
+    /// Puts a proof at the end of its sender's, among those of the epoch `key`. What `claims_block` goes before them.
+    pub fn push(&mut self, key: EpochKey, pending: Pending, claims_block: bool) {
         if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.key == key) {
-            return lane.push(pending);
+            return lane.push(pending, claims_block);
         }
         let mut lane = Lane::new(key);
-        lane.push(pending);
+        lane.push(pending, claims_block);
         self.lanes.push_back(lane);
     }
 
@@ -117,16 +117,12 @@ impl Queue {
         Some((key, batch))
     }
 
-    /// Takes out everything that a connection of a pool object left.
+    /// Takes out the shares that a connection of a pool object left. What claims to be a block stays: whoever sent it,
+    /// a block is a block.
     pub fn forget(&mut self, shard: usize, conn: ConnId) -> Vec<Pending> {
         let sender = (shard, conn);
         let mut dropped = Vec::new();
         for lane in &mut self.lanes {
-            let (theirs, others) = std::mem::take(&mut lane.blocks)
-                .into_iter()
-                .partition(|block| block.sender() == sender);
-            lane.blocks = others;
-            dropped.extend::<VecDeque<_>>(theirs);
             if let Some(queue) = lane.waiting.remove(&sender) {
                 lane.turns.retain(|turn| *turn != sender);
                 dropped.extend(queue);
@@ -153,7 +149,7 @@ mod tests {
     const A: EpochKey = EpochKey([1; 32]);
     const B: EpochKey = EpochKey([2; 32]);
 
-    fn pending(conn: u64, number: u32, claims_block: bool) -> Pending {
+    fn pending(conn: u64, number: u32) -> Pending {
         Pending {
             shard: 0,
             request: VerifyRequest {
@@ -167,8 +163,8 @@ mod tests {
                 blob: otedama_chain::PowBlob::new(),
                 nonce: 0,
                 claim: None,
-                claims_block,
                 target: Target::MAX,
+                network_target: Target::MAX,
             },
         }
     }
@@ -181,9 +177,9 @@ mod tests {
     fn a_flood_waits_for_itself() {
         let mut queue = Queue::default();
         for number in 0..100 {
-            queue.push(A, pending(1, number, false));
+            queue.push(A, pending(1, number), false);
         }
-        queue.push(A, pending(2, 100, false));
+        queue.push(A, pending(2, 100), false);
         let (_, batch) = queue.take(4, |_| true).expect("something waits");
         assert_eq!(numbers(&batch), [0, 100, 1, 2]);
     }
@@ -191,16 +187,16 @@ mod tests {
     #[test]
     fn a_block_goes_first_and_epochs_take_turns() {
         let mut queue = Queue::default();
-        queue.push(A, pending(1, 0, false));
-        queue.push(B, pending(1, 1, false));
-        queue.push(A, pending(2, 2, true));
-        queue.push(A, pending(1, 3, false));
+        queue.push(A, pending(1, 0), false);
+        queue.push(B, pending(1, 1), false);
+        queue.push(A, pending(2, 2), true);
+        queue.push(A, pending(1, 3), false);
         let mut taken = Vec::new();
         while let Some((key, batch)) = queue.take(2, |_| true) {
             taken.push((key, numbers(&batch)));
         }
         assert_eq!(taken, [(A, vec![2, 0]), (B, vec![1]), (A, vec![3])]);
-        queue.push(A, pending(1, 4, false));
+        queue.push(A, pending(1, 4), false);
         assert!(queue.take(9, |key| key == B).is_none(), "its epoch is not ready");
         assert!(!queue.is_empty());
     }
@@ -209,39 +205,40 @@ mod tests {
     fn claims_of_blocks_take_half_of_the_time_at_the_most() {
         let mut queue = Queue::default();
         for number in 0..4 {
-            queue.push(A, pending(1, number, true));
+            queue.push(A, pending(1, number), true);
         }
         for number in 4..6 {
-            queue.push(A, pending(2, number, false));
+            queue.push(A, pending(2, number), false);
         }
         let (_, batch) = queue.take(9, |_| true).expect("something waits");
         assert_eq!(numbers(&batch), [0, 4, 1, 5, 2, 3]);
     }
 
     #[test]
-    fn what_a_banned_connection_left_is_taken_out() {
+    fn what_a_banned_connection_left_is_taken_out_but_for_blocks() {
         let mut queue = Queue::default();
         for (conn, number, block) in [(1, 0, false), (2, 1, false), (1, 2, true), (1, 3, false)] {
-            queue.push(A, pending(conn, number, block));
+            queue.push(A, pending(conn, number), block);
         }
-        let mut dropped = numbers(&queue.forget(0, ConnId(1)));
-        dropped.sort_unstable();
-        assert_eq!(dropped, [0, 2, 3]);
+        assert_eq!(numbers(&queue.forget(0, ConnId(1))), [0, 3]);
         assert!(queue.forget(1, ConnId(2)).is_empty(), "another pool object's");
-        assert_eq!(numbers(&queue.take(9, |_| true).expect("one is left").1), [1]);
+        assert_eq!(
+            numbers(&queue.take(9, |_| true).expect("some are left").1),
+            [2, 1]
+        );
         assert!(queue.is_empty());
     }
 
     proptest! {
         #[test]
         fn everything_comes_out_once_and_in_its_senders_order(
-            pushes in proptest::collection::vec((0_u64..5, any::<bool>()), 0..60),
+            pushes in proptest::collection::vec((0_u64..5, any::<bool>(), any::<bool>()), 0..60),
             max in 1_usize..7,
         ) {
             let mut queue = Queue::default();
-            for (number, (conn, second)) in pushes.iter().enumerate() {
+            for (number, (conn, second, block)) in pushes.iter().enumerate() {
                 let key = if *second { B } else { A };
-                queue.push(key, pending(*conn, number as u32, false));
+                queue.push(key, pending(*conn, number as u32), *block);
             }
             let mut taken = Vec::new();
             while let Some((key, batch)) = queue.take(max, |_| true) {
@@ -249,11 +246,11 @@ mod tests {
                 taken.extend(batch.into_iter().map(|p| (key, p.request.conn, p.request.ticket.slot)));
             }
             prop_assert!(queue.is_empty());
-            for (conn, _) in &pushes {
+            for (conn, _, block) in &pushes {
                 for key in [A, B] {
                     let own: Vec<_> = taken
                         .iter()
-                        .filter(|t| (t.0, t.1) == (key, ConnId(*conn)))
+                        .filter(|t| (t.0, t.1) == (key, ConnId(*conn)) && pushes[t.2 as usize].2 == *block)
                         .map(|t| t.2)
                         .collect();
                     prop_assert!(own.is_sorted());

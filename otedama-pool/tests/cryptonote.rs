@@ -107,6 +107,23 @@ fn a_share_from_login_to_reply() {
 }
 
 #[test]
+fn a_connection_mines_for_one_address() {
+    let mut world = world(2.0, 1 << 40);
+    let (conn, ..) = miner(&mut world, 1, ALICE);
+    let again = login(
+        &mut world,
+        conn,
+        json!({"login": format!("{ALICE}.rig2"), "pass": "x"}),
+    );
+    assert_eq!(again["result"]["status"], "OK", "{again}");
+    let other =
+        "888tNkZrPN6JsEgekjMnABU4TBzc2Dt29EPAvkRxbANsAnjyPbb3iQ1YBRk1UXcdRsiKc9dhwMVgN5S9cQUiyoogDavup3H";
+    let reply = login(&mut world, conn, json!({"login": other, "pass": "x"}));
+    let message = reply["error"]["message"].as_str().expect("an error");
+    assert!(message.contains("one address"), "{reply}");
+}
+
+#[test]
 fn no_two_sessions_and_no_two_jobs_hash_the_same() {
     let mut world = world(2.0, 1 << 40);
     let (conn, _, first) = miner(&mut world, 1, ALICE);

@@ -4,7 +4,7 @@ mod support;
 
 use otedama_chain::{ChainSpec, Template, coins, family};
 use otedama_hash::{Hash256, Target};
-use otedama_pool::{ConnId, Output};
+use otedama_pool::{Admin, CloseReason, ConnId, Input, Output};
 use serde_json::{Value, json};
 use support::{World, config, with_mix};
 
@@ -92,7 +92,7 @@ fn submit_first(world: &mut World, miner: &First, nonce: u64) -> Value {
 fn version_1_submits_the_rest_of_the_nonce() {
     let mut world = world();
     let miner = first(&mut world, 1);
-    assert!(miner.prefix.len() <= 3);
+    assert_eq!(miner.prefix.len(), 3);
     let nonce = find(&header(0xab), &miner.prefix, &target(), true);
     assert_eq!(submit_first(&mut world, &miner, nonce)["result"], true);
     let again = submit_first(&mut world, &miner, nonce);
@@ -174,6 +174,55 @@ fn eth_proxy_names_work_by_its_header() {
     assert_eq!(&*world.rows[0].worker, "rig-1");
     let reply = submit_proxy(&mut world, conn, header(0xff), nonce, mix);
     assert!(!reply["error"].is_null(), "unknown work: {reply}");
+}
+
+#[test]
+fn machines_behind_one_login_are_told_apart_and_have_one_address() {
+    let mut world = world();
+    let conn = login_proxy(&mut world, 1);
+    let mut count = 0;
+    let mut submit = |world: &mut World, rig: Option<&str>| {
+        let good = |nonce: &u64| target().is_met_by(&with_mix(&header(0xab), *nonce).hash);
+        let nonce = (count..count + 100_000).find(good).expect("a nonce");
+        count = nonce + 1;
+        let mix = with_mix(&header(0xab), nonce).mix.expect("a mix");
+        let hex = |bytes: &[u8]| format!("0x{}", const_hex::encode(bytes));
+        let params = json!([format!("{nonce:#018x}"), hex(&header(0xab)), hex(&mix)]);
+        let mut line = json!({"id": 1, "method": "eth_submitWork", "params": params});
+        if let Some(rig) = rig {
+            line["worker"] = json!(rig);
+        }
+        world.say(conn, &line);
+        assert_eq!(world.heard(conn)[0]["result"], true);
+        world.rows.last().expect("a row").worker.to_string()
+    };
+    assert_eq!(submit(&mut world, Some("rig-2")), "rig-2");
+    assert_eq!(submit(&mut world, Some("rig-1")), "rig-1");
+    assert_eq!(submit(&mut world, None), "rig-1", "that of the login");
+    for number in 3..40 {
+        submit(&mut world, Some(&format!("rig-{number}")));
+    }
+    assert_eq!(submit(&mut world, Some("one too many")), "rig-1");
+    let other = "0xb85150eb365e7df0941f0cf08235f987ba91506a";
+    let reply = world.ask(conn, "eth_submitLogin", json!([other]));
+    assert!(
+        reply["error"]["message"]
+            .as_str()
+            .expect("an error")
+            .contains("one address"),
+        "{reply}"
+    );
+}
+
+#[test]
+fn version_2_is_told_that_the_connection_ends() {
+    let mut world = world();
+    let conn = world.open(1);
+    let hello = json!({"agent": "lolMiner", "host": "p", "port": "1", "proto": "EthereumStratum/2.0.0"});
+    world.ask(conn, "mining.hello", hello);
+    world.feed(Input::Admin(Admin::Disconnect(conn)));
+    assert_eq!(world.heard(conn).last().expect("a word")["method"], "mining.bye");
+    assert_eq!(world.closed(conn), Some(CloseReason::Admin));
 }
 
 #[test]

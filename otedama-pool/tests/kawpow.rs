@@ -147,6 +147,31 @@ fn sessions_have_headers_and_nonces_of_their_own() {
 }
 
 #[test]
+fn work_of_another_uses_up_nothing_of_the_job() {
+    let mut world = world(config(), false);
+    let miner = Miner::new(&mut world, 1, "T-Rex/0.26.8");
+    for count in 0..50_u8 {
+        let junk = json!([
+            format!("{ALICE}.gpu1"),
+            miner.job[0],
+            format!("{:#018x}", miner.nonce(count.into())),
+            format!("0x{}", const_hex::encode([count; 32])),
+            format!("0x{}", const_hex::encode([count; 32]))
+        ]);
+        assert_eq!(world.ask(miner.conn, "mining.submit", junk)["error"][0], 21);
+    }
+    assert_eq!((world.pool.stats().seen, world.verified), (0, 0));
+}
+
+#[test]
+fn a_rented_rig_starts_where_everybody_does() {
+    let mut world = world(config(), false);
+    let miner = Miner::new(&mut world, 1, "NiceHash/1.0.0");
+    let start = support::difficulty(support::EASY).to_target(SPEC.algorithm.diff1());
+    assert_eq!(miner.job[3], start.to_string());
+}
+
+#[test]
 fn a_wrong_mix_is_no_share() {
     let mut world = world(config(), false);
     let miner = Miner::new(&mut world, 1, "kawpowminer/1.2.4");

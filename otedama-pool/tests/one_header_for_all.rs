@@ -121,6 +121,31 @@ fn shares_of_a_job_whose_grace_ran_out_are_not_new_when_it_comes_back() {
 }
 
 #[test]
+fn what_was_credited_before_a_restart_is_not_new() {
+    let mut world = world();
+    world.hash = |request| support::with_mix(&request.blob, request.nonce);
+    let (easy, claim) = (
+        support::difficulty(support::EASY).to_target(spec().algorithm.diff1()),
+        |nonce| support::with_mix(&const_hex::decode(seal_hash(0)).expect("hex"), nonce),
+    );
+    let mut good = (0..).filter(|nonce| easy.is_met_by(&claim(*nonce).hash));
+    let [before, after] = [(); 2].map(|()| good.next().expect("a nonce"));
+    world.feed(Input::Credited {
+        height: 16,
+        hashes: vec![claim(before).hash],
+    });
+    give(&mut world, 0, 1, false);
+    let conn = proxy(&mut world, 1);
+    let submit = |world: &mut World, nonce: u64| {
+        let mix = const_hex::encode_prefixed(claim(nonce).mix.expect("a mix"));
+        let params = json!([format!("{nonce:#018x}"), seal_hash(0), mix]);
+        world.ask(conn, "eth_submitWork", params)
+    };
+    assert_eq!(submit(&mut world, before)["error"]["code"], DUPLICATE);
+    assert_eq!(submit(&mut world, after)["result"], true);
+}
+
+#[test]
 fn all_solutions_of_one_work_are_one_block() {
     let mut world = world();
     give(&mut world, 0, 1, true);

@@ -218,6 +218,42 @@ fn a_flood_of_shares_stops_the_reading_until_they_are_stored() {
 }
 
 #[test]
+fn a_flood_of_bad_shares_does_not_stop_the_reading_for_good() {
+    let mut world = World::new(PoolConfig {
+        max_inflight: 4,
+        ..config()
+    });
+    world.feed(Input::Template {
+        template: template(0xaa, 200, HARD_BITS),
+        payouts: one_payout(),
+    });
+    let mut miner = world.miner(1, ALICE);
+    let lines: Vec<u8> = (0..6)
+        .flat_map(|id| {
+            let share = miner.find(|hash| hash.to_le_bytes()[31] > 0xf0);
+            let line = json!({"id": id, "method": "mining.submit", "params": share.params});
+            format!("{line}\n").into_bytes()
+        })
+        .collect();
+    world.feed(Input::Bytes {
+        conn: miner.conn,
+        bytes: &lines,
+    });
+    assert!(
+        world
+            .heard(miner.conn)
+            .iter()
+            .all(|reply| reply["error"][0] == 23)
+    );
+    let reading = world.outputs.iter().filter_map(|o| match o {
+        Output::PauseRead { .. } => Some(false),
+        Output::ResumeRead { .. } => Some(true),
+        _ => None,
+    });
+    assert_eq!(reading.collect::<Vec<_>>(), [false, true]);
+}
+
+#[test]
 fn a_slow_reader_gets_the_newest_job_only_and_is_closed_in_the_end() {
     let mut world = World::ready();
     let mut miner = world.miner(1, ALICE);

@@ -40,9 +40,9 @@ impl World {
             &config,
             &self.family.0,
             &self.store.durable,
+            self.schedule.now(),
         );
         self.process = Some(process);
-        self.started_at = self.now().mono;
         self.note("start", incarnation, 0);
         self.trace.add("start", incarnation, &[]);
         self.submit_recorded();

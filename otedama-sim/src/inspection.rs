@@ -243,7 +243,7 @@ impl World {
         for miner in self.miners.iter_mut().filter(|m| !m.cheats && m.is_vardiff) {
             let difficulty = miner.announced().map_or(0.0, |(difficulty, _)| difficulty.get());
             let firmware = otedama_stratum::firmware::for_agent(miner.agent)
-                .min_difficulty
+                .min_difficulty_for(self.coin.spec.algorithm)
                 .unwrap_or(0.0);
             let floor = config.min.get().max(firmware);
             let is_free = difficulty > floor * 1.5 && difficulty < network * 0.5;

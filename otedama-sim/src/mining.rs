@@ -223,12 +223,7 @@ impl World {
 
     /// A proof that was credited to somebody else already.
     fn borrow(&mut self, index: usize, conn: ConnId, own: Found) {
-        // A node may hand out the same work to the next process, which does not know what was credited on it: there a
-        // proof can be sent once more. That is left out here.
-        let started_at = self.started_at;
-        let Some(theirs) = self.public_proof.as_ref().filter(|proof| proof.at > started_at) else {
-            return;
-        };
+        let Some(theirs) = &self.public_proof else { return };
         let found = Found {
             job_id: theirs.job_id.clone(),
             proof: theirs.proof.clone(),

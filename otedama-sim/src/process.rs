@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use otedama_chain::{Family, PayoutOutput, PayoutPlan, Template};
-use otedama_hash::{Hash256, Monotonic};
+use otedama_hash::{Hash256, Monotonic, Now};
 use otedama_pool::gate::{Gate, GateConfig};
-use otedama_pool::{Payouts, Pool, PoolConfig};
+use otedama_pool::{Input, Payouts, Pool, PoolConfig};
 use otedama_rewards::coinbase::hold;
 use otedama_rewards::{
     Account, BlockReward, CarryBook, CoinbasePlan, Distribution, Fee, Limits, Pplns, RewardScheme, Window,
@@ -121,11 +121,15 @@ impl Process {
         config: &PoolConfig,
         family: &Arc<dyn Family>,
         durable: &Durable,
+        now: Now,
     ) -> Self {
         let shards = (0..count).map(|shard| {
             let seed = derive(seed, &coin.purpose(&format!("pool {incarnation} {shard}")));
+            let mut pool = Pool::new(config.clone(), coin.spec, family.clone(), seed);
+            let (height, hashes) = durable.newest.clone();
+            pool.handle(now, Input::Credited { height, hashes });
             Shard {
-                pool: Pool::new(config.clone(), coin.spec, family.clone(), seed),
+                pool,
                 verifying: 0,
                 unsettled: 0,
                 persisted_work: 0,

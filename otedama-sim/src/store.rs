@@ -62,6 +62,8 @@ pub(crate) struct Durable {
     pub(crate) plans: BTreeMap<u64, Arc<CoinbasePlan>>,
     pub(crate) blocks: BTreeMap<Hash256, BlockRecord>,
     pub(crate) book: CarryBook,
+    /// The proofs of the greatest height, and that height.
+    pub(crate) newest: (u64, Vec<Hash256>),
     next_extranonce: u32,
 }
 
@@ -92,6 +94,12 @@ impl Durable {
     }
 
     fn add_row(&mut self, row: &ShareRow, slot_s: u64) {
+        if row.height > self.newest.0 {
+            self.newest = (row.height, Vec::new());
+        }
+        if row.height == self.newest.0 {
+            self.newest.1.push(row.hash);
+        }
         let slot = row.unix_s / slot_s * slot_s;
         *self.work.entry((slot, row.account.clone())).or_default() += row.work.get();
     }

@@ -91,11 +91,11 @@ impl Verification {
         }
     }
 
-    pub(crate) fn push(&mut self, now: Monotonic, shard: usize, request: VerifyRequest) {
+    pub(crate) fn push(&mut self, now: Monotonic, shard: usize, request: VerifyRequest, claims_block: bool) {
         self.since.insert((shard, request.ticket), now);
         // An epoch without a seed belongs to no template of these chains.
         let key = key(request.epoch).unwrap_or_default();
-        self.queue.push(key, Pending { shard, request });
+        self.queue.push(key, Pending { shard, request }, claims_block);
     }
 
     /// Proofs without an answer.
@@ -183,7 +183,13 @@ impl World {
         let Some(verification) = self.process.as_mut().and_then(|p| p.verification.as_mut()) else {
             return Some(request);
         };
-        verification.push(now, shard, request);
+        let claimed = match request.claim {
+            Some(Claim::Hash(hash)) => Some(hash),
+            Some(Claim::Mix(mix)) => Some(self.oracle.claimed(&self.oracle.asked(&request), mix)),
+            None => None,
+        };
+        let claims_block = claimed.is_some_and(|hash| request.network_target.is_met_by(&hash));
+        verification.push(now, shard, request, claims_block);
         let waiting = verification.waiting();
         self.counts.most_waiting = self.counts.most_waiting.max(waiting as u64);
         if waiting > HIGH_WATER + LATE {

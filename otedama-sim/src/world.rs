@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use otedama_chain::Family;
-use otedama_hash::{Hash256, Monotonic, Now};
+use otedama_hash::{Hash256, Now};
 use otedama_pool::ConnId;
 
 use crate::checker::Checks;
@@ -59,8 +59,6 @@ pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) process: Option<Process>,
     pub(crate) incarnation: u64,
-    /// When the process started last.
-    pub(crate) started_at: Monotonic,
     pub(crate) next_plan: u64,
     /// Whether other chains share the process, and whether it is this one's faults that hit it.
     pub(crate) shares_process: Option<bool>,
@@ -153,7 +151,6 @@ impl World {
             store: Store::new(scheme.slot_s()),
             process: None,
             incarnation: 0,
-            started_at: Monotonic::ZERO,
             next_plan: 1,
             shares_process: None,
             shared: None,

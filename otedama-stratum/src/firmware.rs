@@ -70,17 +70,33 @@ impl Firmware {
         Difficulty::new(fitted).unwrap_or(wanted)
     }
 
-    /// The same for any algorithm. What rounds difficulties is the firmware of rigs that speak Bitcoin's dialect:
+    /// The lowest difficulty that it accepts for an algorithm.
+    pub fn min_difficulty_for(&self, algorithm: Algorithm) -> Option<f64> {
+        if speaks_bitcoin(algorithm) {
+            return self.min_difficulty;
+        }
+        self.range(algorithm).map(|range| range.min)
+    }
+
+    fn range(&self, algorithm: Algorithm) -> Option<&DifficultyRange> {
+        self.ranges.iter().find(|range| range.algorithm == algorithm)
+    }
+
+    /// The same as [`fit_difficulty`](Self::fit_difficulty) for any algorithm. What rounds difficulties is the firmware of rigs that speak Bitcoin's dialect:
     /// in the others `wanted` is only moved into the range that the client takes.
     pub fn fit_difficulty_for(&self, algorithm: Algorithm, wanted: Difficulty) -> Difficulty {
-        if [Algorithm::SHA256D, Algorithm::SCRYPT].contains(&algorithm) {
+        if speaks_bitcoin(algorithm) {
             return self.fit_difficulty(wanted);
         }
-        let range = self.ranges.iter().find(|range| range.algorithm == algorithm);
-        range
+        self.range(algorithm)
             .and_then(|range| Difficulty::new(wanted.get().clamp(range.min, range.max)).ok())
             .unwrap_or(wanted)
     }
+}
+
+/// Whether miners of an algorithm speak Bitcoin's dialect.
+fn speaks_bitcoin(algorithm: Algorithm) -> bool {
+    [Algorithm::SHA256D, Algorithm::SCRYPT].contains(&algorithm)
 }
 
 /// The greatest power of two that is not above `value`, a positive, normal number.

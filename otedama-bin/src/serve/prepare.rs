@@ -7,6 +7,7 @@ use std::sync::mpsc::Sender;
 use otedama_chain::ChainSpec;
 use otedama_chain::spec::FamilyRules;
 use otedama_hash::{EpochKey, HashBackend, Registry, Setup};
+use otedama_pool::Input;
 use tracing::info;
 
 use super::chain::{Chain, ChainParts, store_name};
@@ -31,6 +32,8 @@ pub(super) struct Prepared {
     pub(super) config: config::Chain,
     pub(super) runs: Vec<RunStart>,
     pub(super) seats: Vec<shard::Seat>,
+    /// What its one pool object has to know of the shares before, where they could be submitted again.
+    pub(super) credited: Option<Input<'static>>,
     pub(super) chain: Arc<Chain>,
     /// What the shards verify with themselves, where that takes no time.
     pub(super) verifier: Option<Arc<dyn otedama_hash::Prepared>>,
@@ -66,6 +69,12 @@ pub(super) fn prepare(
             .collect();
         settled.push((block.hash.clone(), delta));
     }
+    let credited = if spec.jobs_differ() {
+        None
+    } else {
+        let (height, hashes) = store::newest_proofs(journal, &name)?;
+        Some(Input::Credited { height, hashes })
+    };
     let seats = std::iter::repeat_with(shard::seat)
         .take(count)
         .collect::<Result<Vec<_>, _>>()?;
@@ -99,6 +108,7 @@ pub(super) fn prepare(
         config: chain.clone(),
         runs,
         seats,
+        credited,
         chain: Arc::new(Chain::new(parts)),
         verifier,
         posts,

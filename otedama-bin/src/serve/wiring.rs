@@ -320,6 +320,7 @@ fn start_shards(
         config,
         runs,
         seats,
+        mut credited,
         chain,
         verifier,
         posts: _,
@@ -329,6 +330,9 @@ fn start_shards(
         let (seed, family) = (startup::random_seed()?, Arc::clone(&chain.nodes.family));
         let mut pool = Pool::new(settings::pool(shared.config, &config, spec), spec, family, seed);
         pool.handle(shared.clock.now(), Input::Extranonce(run.lease));
+        if let Some(credited) = credited.take() {
+            pool.handle(shared.clock.now(), credited);
+        }
         let nodes = Arc::clone(&candidates);
         let links = Links {
             run: run.run,

@@ -353,6 +353,27 @@ fn a_database_has_one_process() {
 }
 
 #[test]
+fn the_proofs_of_the_greatest_height_are_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(&dir.path().join("pool.db"));
+    assert_eq!(newest_proofs(&journal, BTC).unwrap(), (0, vec![]));
+    let run = journal.start_runs(BTC, 1, now(0)).unwrap()[0].run;
+    let other = journal.start_runs("LTC mainnet", 1, now(0)).unwrap()[0].run;
+    let at = |seq, height| ShareRow {
+        height,
+        ..row(seq, "alice", "rig", 1, 1_700_000_000)
+    };
+    let rows = vec![at(1, 8), at(2, 9), at(3, 10), at(4, 9), at(5, 10), at(6, 9)];
+    let (third, fifth) = (rows[2].hash, rows[4].hash);
+    journal.append(&[ShareBatch { run, rows }], now(1)).unwrap();
+    let rows = vec![at(1, 11)];
+    journal
+        .append(&[ShareBatch { run: other, rows }], now(2))
+        .unwrap();
+    assert_eq!(newest_proofs(&journal, BTC).unwrap(), (10, vec![fifth, third]));
+}
+
+#[test]
 fn notes_of_found_blocks_are_recorded_once_and_strange_files_are_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("pool.db");

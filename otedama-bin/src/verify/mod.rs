@@ -181,7 +181,9 @@ impl Desk {
         let Ok(key) = self.shared.backend.epoch(pending.request.epoch) else {
             return self.shared.answer(std::iter::once((pending, None)));
         };
-        self.shared.lock().queue.push(key, pending);
+        let claimed = pending.request.claimed(&*self.shared.backend);
+        let claims_block = claimed.is_some_and(|hash| pending.request.network_target.is_met_by(&hash));
+        self.shared.lock().queue.push(key, pending, claims_block);
         self.shared.wake.notify_one();
     }
 

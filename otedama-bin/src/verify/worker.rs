@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use otedama_devices::EpochState;
-use otedama_hash::{EpochKey, Hasher, PowHash, PowInput};
+use otedama_hash::{EpochKey, Hasher, PowHash};
 use otedama_pool::verify_queue::Pending;
 use otedama_pool::{Claim, VerifyRequest};
 use tracing::error;
@@ -134,7 +134,7 @@ fn verify(shared: &Shared, hasher: &mut dyn Hasher, batch: Vec<Pending>) {
     let open: Vec<usize> = (0..verdicts.len())
         .filter(|at| verdicts[*at].1.is_none())
         .collect();
-    let inputs: Vec<_> = open.iter().map(|at| input(&verdicts[*at].0.request)).collect();
+    let inputs: Vec<_> = open.iter().map(|at| verdicts[*at].0.request.input()).collect();
     let mut hashes = vec![PowHash::default(); inputs.len()];
     hasher.hash_batch(&inputs, &mut hashes);
     drop(inputs);
@@ -149,14 +149,6 @@ fn too_high(shared: &Shared, request: &VerifyRequest) -> Option<PowHash> {
     let Some(Claim::Mix(mix)) = request.claim else {
         return None;
     };
-    let hash = shared.backend.claimed(&input(request), &mix)?;
+    let hash = request.claimed(&*shared.backend)?;
     (!request.target.is_met_by(&hash)).then_some(PowHash { hash, mix: Some(mix) })
-}
-
-fn input(request: &VerifyRequest) -> PowInput<'_> {
-    PowInput {
-        blob: &request.blob,
-        nonce: request.nonce,
-        height: request.epoch.height,
-    }
 }

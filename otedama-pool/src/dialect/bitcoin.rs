@@ -6,9 +6,8 @@ use otedama_stratum::v1::notify::{self, NotifyParts};
 use otedama_stratum::v1::{Call, Configure, ErrorCode, Id, parse_request, response};
 
 use super::Announcement;
-use crate::ban::Fault;
 use crate::io::Output;
-use crate::jobs::Work;
+use crate::jobs::{Work, number_in};
 use crate::pool::Pool;
 use crate::share::submit::Submitted;
 
@@ -16,19 +15,14 @@ impl Pool {
     pub(super) fn bitcoin_line(&mut self, now: Now, slot: usize, line: &[u8]) {
         let request = match parse_request(line) {
             Ok(request) => request,
-            Err(e) => {
-                self.stats.malformed += 1;
-                self.reply_error(slot, e.id, e.code, e.message);
-                self.fault(now, slot, Fault::Malformed);
-                return;
-            }
+            Err(e) => return self.malformed(now, slot, e.id, e.code, e.message),
         };
         let id = request.id;
         match request.call {
             Call::Submit(submit) => {
                 let share = Submitted {
                     worker: Some(&submit.worker),
-                    job: u32::from_str_radix(&submit.job_id, 16).ok(),
+                    job: number_in(&submit.job_id),
                     extranonce2: Some(submit.extranonce2.as_slice()),
                     ntime: Some(submit.ntime),
                     nonce: submit.nonce.into(),
@@ -53,12 +47,10 @@ impl Pool {
                 response::write_pong(&mut out, id);
                 self.send(slot, out);
             }
-            Call::Unknown(name) => {
-                self.reply_error(slot, id, ErrorCode::Other, &format!("unknown method {name}"));
-            }
+            Call::Unknown(name) => self.unknown_method(slot, id, &name),
             // Nothing is asked of miners, so there is nothing to answer.
             Call::Reply(_) => {}
-            _ => self.reply_error(slot, id, ErrorCode::Other, "method not supported"),
+            _ => self.unsupported(slot, id),
         }
     }
 
@@ -78,16 +70,9 @@ impl Pool {
     }
 
     pub(super) fn login(&mut self, now: Now, slot: usize, id: Id<'_>, user: &str, password: &str) {
-        match self.authorize(slot, user, password) {
-            Ok(()) => {
-                self.reply_true(slot, id);
-                self.start_mining(now, slot);
-            }
-            Err(why) => {
-                self.stats.unauthorized += 1;
-                self.reply_error(slot, id, ErrorCode::Unauthorized, &why);
-                self.fault(now, slot, Fault::Unauthorized);
-            }
+        if self.admit(now, slot, id, user, password) {
+            self.reply_true(slot, id);
+            self.start_mining(now, slot);
         }
     }
 
@@ -109,7 +94,7 @@ impl Pool {
 
     fn suggest(&mut self, slot: usize, id: Id<'_>, wanted: f64) {
         if Difficulty::new(wanted).is_err() {
-            self.reply_error(slot, id, ErrorCode::Other, "difficulty must be a positive number");
+            self.reply_failed(slot, id, ErrorCode::Other, "difficulty must be a positive number");
             return;
         }
         self.reply_true(slot, id);
@@ -122,12 +107,6 @@ impl Pool {
     pub(super) fn reply_true(&mut self, slot: usize, id: Id<'_>) {
         let mut out = Vec::with_capacity(48);
         response::write_true(&mut out, id);
-        self.send(slot, out);
-    }
-
-    pub(super) fn reply_error(&mut self, slot: usize, id: Id<'_>, code: ErrorCode, message: &str) {
-        let mut out = Vec::with_capacity(64 + message.len());
-        response::write_error(&mut out, id, code, message);
         self.send(slot, out);
     }
 
@@ -157,7 +136,7 @@ fn notify_line(work: &Work, clean: bool) -> Bytes {
             bits: header.bits,
             ntime: job.time_s(),
         };
-        notify::write_notify(&mut line, &format!("{:x}", work.number), &parts, clean);
+        notify::write_notify(&mut line, &work.name(), &parts, clean);
     }
     line.into()
 }

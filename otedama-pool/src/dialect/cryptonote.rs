@@ -3,16 +3,16 @@
 use otedama_chain::Submission;
 use otedama_chain::spec::FamilyRules;
 use otedama_hash::{Difficulty, Hash256, Now, Target};
-use otedama_stratum::v1::Id;
 use otedama_stratum::v1::dialect::cryptonote::{
     Call, Job, Login, Refusal, Submit, WireTarget, parse_request, reply,
 };
+use otedama_stratum::v1::{ErrorCode, Id};
 
 use super::{Announcement, with_worker};
-use crate::ban::Fault;
 use crate::io::Claim;
+use crate::jobs::number_in;
 use crate::pool::Pool;
-use crate::session::request_id;
+use crate::session::{echo, request_id};
 use crate::share::submit::{Refused, Submitted};
 
 /// A whole number of hashes, and the target that miners make of it.
@@ -30,12 +30,7 @@ impl Pool {
     pub(super) fn cryptonote_line(&mut self, now: Now, slot: usize, line: &[u8]) {
         let request = match parse_request(line) {
             Ok(request) => request,
-            Err(e) => {
-                self.stats.malformed += 1;
-                self.cryptonote_error(slot, e.id, e.message);
-                self.fault(now, slot, Fault::Malformed);
-                return;
-            }
+            Err(e) => return self.malformed(now, slot, e.id, ErrorCode::Other, e.message),
         };
         let id = request.id;
         match request.call {
@@ -46,8 +41,8 @@ impl Pool {
                 reply::write_kept_alive(&mut out, id);
                 self.send(slot, out);
             }
-            Call::Unknown(name) => self.cryptonote_error(slot, id, &format!("unknown method {name}")),
-            _ => self.cryptonote_error(slot, id, "method not supported"),
+            Call::Unknown(name) => self.unknown_method(slot, id, &name),
+            _ => self.unsupported(slot, id),
         }
     }
 
@@ -56,16 +51,13 @@ impl Pool {
         let mined = self.wire_algorithm();
         if !login.algorithms.is_empty() && !login.algorithms.iter().any(|name| *name == mined) {
             let why = format!("this pool mines {mined}, which is not among the miner's algorithms");
-            return self.cryptonote_error(slot, id, &why);
+            return self.reply_failed(slot, id, ErrorCode::Other, &why);
         }
         if !self.subscribe_once(now, slot, id, login.agent.as_deref(), None) {
             return;
         }
         let name = with_worker(&login.user, login.rig.as_deref());
-        if let Err(why) = self.authorize(slot, &name, &login.password) {
-            self.stats.unauthorized += 1;
-            self.cryptonote_error(slot, id, &why);
-            self.fault(now, slot, Fault::Unauthorized);
+        if !self.admit(now, slot, id, &name, &login.password) {
             return;
         }
         self.sessions[slot].login = Some(request_id(id));
@@ -83,7 +75,7 @@ impl Pool {
         }
         let nonce = u32::from_le_bytes(submit.nonce);
         let share = Submitted {
-            job: u32::from_str_radix(&submit.job_id, 16).ok(),
+            job: number_in(&submit.job_id),
             nonce: nonce.into(),
             claim: Some(Claim::Hash(Hash256::from_le_bytes(submit.result))),
             ..Submitted::default()
@@ -106,7 +98,7 @@ impl Pool {
             return;
         };
         let line = Job {
-            id: format!("{:x}", job.work.number).into(),
+            id: job.work.name().into(),
             blob: (&blob[..]).into(),
             target: wire_target(job.difficulty),
             algorithm: self.wire_algorithm().into(),
@@ -116,10 +108,7 @@ impl Pool {
         let mut out = Vec::with_capacity(512);
         let session_id = session.session_text();
         match self.sessions[slot].login.take() {
-            Some(id) => {
-                let id = Id::Raw(std::str::from_utf8(&id).unwrap_or("null"));
-                reply::write_login(&mut out, id, &session_id, &line);
-            }
+            Some(id) => reply::write_login(&mut out, echo(&id), &session_id, &line),
             None => reply::write_job(&mut out, &line),
         }
         self.send(slot, out);
@@ -138,23 +127,18 @@ impl Pool {
         reply::write_accepted(&mut out, id);
         self.send(slot, out);
     }
+}
 
-    pub(super) fn cryptonote_refused(&mut self, slot: usize, id: Id<'_>, why: Refused) {
-        let refusal = match why {
-            Refused::NotSubscribed | Refused::Unauthorized => Refusal::Unauthenticated,
-            Refused::UnknownJob => Refusal::Stale,
-            Refused::Nonce => Refusal::InvalidNonce,
-            Refused::Duplicate => Refusal::Duplicate,
-            Refused::LowDifficulty => Refusal::LowDifficulty,
-            Refused::WrongProof => Refusal::InvalidResult,
-            _ => return self.cryptonote_error(slot, id, why.message()),
-        };
-        self.cryptonote_error(slot, id, refusal.message());
-    }
-
-    fn cryptonote_error(&mut self, slot: usize, id: Id<'_>, message: &str) {
-        let mut out = Vec::with_capacity(64 + message.len());
-        reply::write_error(&mut out, id, message);
-        self.send(slot, out);
-    }
+/// What miners understand as the reason.
+pub(super) fn message(why: Refused) -> &'static str {
+    let refusal = match why {
+        Refused::NotSubscribed | Refused::Unauthorized => Refusal::Unauthenticated,
+        Refused::UnknownJob => Refusal::Stale,
+        Refused::Nonce => Refusal::InvalidNonce,
+        Refused::Duplicate => Refusal::Duplicate,
+        Refused::LowDifficulty => Refusal::LowDifficulty,
+        Refused::WrongProof => Refusal::InvalidResult,
+        _ => return why.message(),
+    };
+    refusal.message()
 }

@@ -1,19 +1,19 @@
 //! Sessions of Ethash's miners: three protocols, told apart by the first message.
 
-use otedama_chain::Submission;
 use otedama_chain::spec::FamilyRules;
 use otedama_hash::Now;
 use otedama_stratum::v1::dialect::ethereum::{
     Call, HelloReply, Job, Protocol, Settings, Submit, SubmitWork, Work, full_nonce, notify, parse_request,
     reply,
 };
-use otedama_stratum::v1::{ErrorCode, ExtranonceBytes, Id};
+use otedama_stratum::v1::{ExtranonceBytes, Id};
 
 use super::{Announcement, with_worker};
-use crate::ban::Fault;
 use crate::io::Claim;
+use crate::jobs::number_in;
 use crate::pool::Pool;
-use crate::session::request_id;
+use crate::prefixes;
+use crate::session::{echo, request_id};
 use crate::share::submit::{Refused, Submitted};
 
 /// The id that eth-proxy's miners know pushed jobs by.
@@ -21,13 +21,11 @@ const PUSH_ID: u64 = 0;
 /// Errors after which a miner that speaks 2.0.0 should give up; it is banned for fewer.
 const MAX_ERRORS: u32 = 50;
 
-/// Most bytes of the nonce that the pool fixes: as many in either version, so that no session's nonces lie among
-/// another's, and few enough for a farm not to run out of the others before the next job.
-const PREFIX_MAX: usize = 3;
-
 /// Bytes of the nonce that the pool fixes for a session.
 pub(super) fn prefix_len(protocol: Option<Protocol>) -> usize {
-    protocol.map_or(0, Protocol::max_extranonce_len).min(PREFIX_MAX)
+    protocol
+        .map_or(0, Protocol::max_extranonce_len)
+        .min(prefixes::MAX_LEN)
 }
 
 impl Pool {
@@ -35,12 +33,7 @@ impl Pool {
         let known = self.sessions[slot].protocol;
         let request = match parse_request(line, known) {
             Ok(request) => request,
-            Err(e) => {
-                self.stats.malformed += 1;
-                self.ethereum_error(slot, e.id, e.code, e.message);
-                self.fault(now, slot, Fault::Malformed);
-                return;
-            }
+            Err(e) => return self.malformed(now, slot, e.id, e.code, e.message),
         };
         let id = request.id;
         if known.is_none() {
@@ -68,15 +61,13 @@ impl Pool {
             }
             // It says goodbye and wants no answer.
             Call::Bye | Call::Reply(_) => {}
-            Call::Unknown(name) => {
-                self.ethereum_error(slot, id, ErrorCode::Other, &format!("unknown method {name}"));
-            }
-            _ => self.ethereum_error(slot, id, ErrorCode::Other, "method not supported"),
+            Call::Unknown(name) => self.unknown_method(slot, id, &name),
+            _ => self.unsupported(slot, id),
         }
     }
 
     /// What the session speaks; before its first message nothing is sent that would differ.
-    fn protocol(&self, slot: usize) -> Protocol {
+    pub(super) fn protocol(&self, slot: usize) -> Protocol {
         self.sessions[slot].protocol.unwrap_or(Protocol::V1)
     }
 
@@ -104,18 +95,14 @@ impl Pool {
         if self.protocol(slot) == Protocol::V2 {
             reply::write_token(&mut out, id, &format!("s-{}", session.session_text()));
         } else {
-            let prefix = session.nonce_prefix(self.prefix_len(session));
-            reply::write_subscribe(&mut out, id, &session.session_text(), &prefix);
+            reply::write_subscribe(&mut out, id, &session.session_text(), &session.prefix);
         }
         self.send(slot, out);
         self.start_mining(now, slot);
     }
 
     fn ethereum_login(&mut self, now: Now, slot: usize, id: Id<'_>, user: &str, password: &str) {
-        if let Err(why) = self.authorize(slot, user, password) {
-            self.stats.unauthorized += 1;
-            self.ethereum_error(slot, id, ErrorCode::Unauthorized, &why);
-            self.fault(now, slot, Fault::Unauthorized);
+        if !self.admit(now, slot, id, user, password) {
             return;
         }
         if self.protocol(slot) == Protocol::V2 {
@@ -155,13 +142,12 @@ impl Pool {
                 .to_owned(),
             _ => submit.worker.to_string(),
         };
-        let prefix = session.nonce_prefix(self.prefix_len(session));
-        let Some(nonce) = full_nonce(&prefix, &submit.nonce) else {
+        let Some(nonce) = full_nonce(&session.prefix, &submit.nonce) else {
             return self.refuse(now, slot, id, Refused::Nonce);
         };
         let share = Submitted {
             worker: Some(&worker),
-            job: u32::from_str_radix(&submit.job_id, 16).ok(),
+            job: number_in(&submit.job_id),
             nonce,
             ..Submitted::default()
         };
@@ -169,8 +155,10 @@ impl Pool {
     }
 
     fn ethereum_submit_work(&mut self, now: Now, slot: usize, id: Id<'_>, submit: &SubmitWork<'_>) {
+        let rig = submit.worker.as_deref().and_then(|rig| self.rig(slot, rig));
         let share = Submitted {
-            job: self.jobs.number_of(&*self.family, &submit.header),
+            worker: rig.as_deref(),
+            job: self.jobs.number_of(&submit.header),
             header: Some(submit.header),
             nonce: submit.nonce,
             claim: Some(Claim::Mix(submit.mix)),
@@ -179,24 +167,23 @@ impl Pool {
         self.submit(now, slot, id, &share);
     }
 
+    /// A machine behind a proxy, as a worker of the address that logged in; `None` if it can't be told from the others.
+    fn rig(&mut self, slot: usize, rig: &str) -> Option<String> {
+        let account = self.sessions[slot].workers.first()?.account.clone();
+        let name = with_worker(&account, Some(rig));
+        // A name that is too long or one too many: its shares count as those of the first.
+        self.authorize(slot, &name, "").ok().map(|()| name.into_owned())
+    }
+
     pub(super) fn ethereum_announce(&mut self, slot: usize, job: &Announcement<'_>) {
         let template = job.work.job.template();
-        let nothing = Submission {
-            extranonce: &[],
-            ntime: 0,
-            nonce: 0,
-            version: 0,
-        };
-        // It was built for this family, which takes any submission.
-        let Ok(blob) = self.family.pow_input(&job.work.job, &nothing) else {
-            return;
-        };
-        let header = (&blob[..]).try_into().unwrap_or_default();
+        // All of this family's work has a name, and its name is what is hashed.
+        let Some(header) = template.work_id() else { return };
         let seed = template.epoch.seed.unwrap_or_default();
         let protocol = self.protocol(slot);
         let mut out = Vec::with_capacity(384);
         let line = |seed, height| Job {
-            id: format!("{:x}", job.work.number).into(),
+            id: job.work.name().into(),
             header,
             seed,
             height,
@@ -224,10 +211,7 @@ impl Pool {
                     height: None,
                 };
                 match self.sessions[slot].login.take() {
-                    Some(id) => {
-                        let id = Id::Raw(std::str::from_utf8(&id).unwrap_or("null"));
-                        reply::write_work(&mut out, id, &work);
-                    }
+                    Some(id) => reply::write_work(&mut out, echo(&id), &work),
                     None => notify::write_work(&mut out, Some(PUSH_ID), &work),
                 }
             }
@@ -239,7 +223,6 @@ impl Pool {
     fn settings(&self, slot: usize, job: &Announcement<'_>) -> Settings<'static> {
         let session = &self.sessions[slot];
         let height = job.work.job.template().height;
-        let prefix = session.nonce_prefix(self.prefix_len(session));
         Settings {
             epoch: match &self.spec.family {
                 FamilyRules::Ethereum(rules) => rules.schedule.epoch_number(height),
@@ -247,19 +230,13 @@ impl Pool {
             },
             target: Some(job.target),
             algorithm: Some(self.spec.algorithm.name().into()),
-            extranonce: ExtranonceBytes::from_slice(&prefix).ok(),
+            extranonce: ExtranonceBytes::from_slice(&session.prefix).ok(),
         }
     }
 
     pub(super) fn ethereum_true(&mut self, slot: usize, id: Id<'_>) {
         let mut out = Vec::with_capacity(64);
         reply::write_true(&mut out, self.protocol(slot), id);
-        self.send(slot, out);
-    }
-
-    pub(super) fn ethereum_error(&mut self, slot: usize, id: Id<'_>, code: ErrorCode, message: &str) {
-        let mut out = Vec::with_capacity(96 + message.len());
-        reply::write_error(&mut out, self.protocol(slot), id, code, message);
         self.send(slot, out);
     }
 }

@@ -2,14 +2,14 @@
 
 use otedama_chain::Submission;
 use otedama_hash::Now;
+use otedama_stratum::v1::Id;
 use otedama_stratum::v1::dialect::kawpow::{Call, Job, parse_request, reply};
-use otedama_stratum::v1::{ErrorCode, Id};
 
 use super::Announcement;
-use crate::ban::Fault;
 use crate::io::Claim;
+use crate::jobs::number_in;
 use crate::pool::Pool;
-use crate::share::submit::{Refused, Submitted};
+use crate::share::submit::Submitted;
 
 /// Bytes of the nonce that the pool fixes. Every session has headers of its own, so that they keep nobody from
 /// anybody's work; but miners expect some, and `NiceHash` leaves room for so many.
@@ -19,19 +19,14 @@ impl Pool {
     pub(super) fn kawpow_line(&mut self, now: Now, slot: usize, line: &[u8]) {
         let request = match parse_request(line) {
             Ok(request) => request,
-            Err(e) => {
-                self.stats.malformed += 1;
-                self.reply_error(slot, e.id, e.code, e.message);
-                self.fault(now, slot, Fault::Malformed);
-                return;
-            }
+            Err(e) => return self.malformed(now, slot, e.id, e.code, e.message),
         };
         let id = request.id;
         match request.call {
             Call::Submit(submit) => {
                 let share = Submitted {
                     worker: Some(&submit.worker),
-                    job: u32::from_str_radix(&submit.job_id, 16).ok(),
+                    job: number_in(&submit.job_id),
                     header: Some(submit.header),
                     nonce: submit.nonce,
                     claim: Some(Claim::Mix(submit.mix)),
@@ -44,12 +39,9 @@ impl Pool {
             }
             Call::Authorize { user, password } => self.login(now, slot, id, &user, &password),
             Call::ExtranonceSubscribe | Call::SubmitHashrate(_) => self.reply_true(slot, id),
-            // Some miners try other dialects first.
-            Call::Unknown(name) => {
-                self.reply_error(slot, id, ErrorCode::Other, &format!("unknown method {name}"));
-            }
+            Call::Unknown(name) => self.unknown_method(slot, id, &name),
             Call::Reply(_) => {}
-            _ => self.reply_error(slot, id, ErrorCode::Other, "method not supported"),
+            _ => self.unsupported(slot, id),
         }
     }
 
@@ -66,12 +58,7 @@ impl Pool {
         }
         let session = &self.sessions[slot];
         let mut out = Vec::new();
-        reply::write_subscribe(
-            &mut out,
-            id,
-            Some(&session.session_text()),
-            &session.nonce_prefix(self.prefix_len(session)),
-        );
+        reply::write_subscribe(&mut out, id, Some(&session.session_text()), &session.prefix);
         self.send(slot, out);
         self.start_mining(now, slot);
     }
@@ -97,7 +84,7 @@ impl Pool {
             reply::write_set_target(&mut out, job.target);
         }
         let line = Job {
-            id: format!("{:x}", job.work.number).into(),
+            id: job.work.name().into(),
             header: (&blob[..]).try_into().unwrap_or_default(),
             seed: template.epoch.seed.unwrap_or_default(),
             target: job.target,
@@ -107,19 +94,5 @@ impl Pool {
         };
         reply::write_notify(&mut out, &line);
         self.send(slot, out);
-    }
-}
-
-impl Refused {
-    /// The number that stratum v1 has for it.
-    pub(super) const fn code(self) -> ErrorCode {
-        match self {
-            Self::NotSubscribed => ErrorCode::NotSubscribed,
-            Self::Unauthorized => ErrorCode::Unauthorized,
-            Self::UnknownJob => ErrorCode::Stale,
-            Self::Duplicate => ErrorCode::Duplicate,
-            Self::LowDifficulty => ErrorCode::LowDifficulty,
-            _ => ErrorCode::Other,
-        }
     }
 }

@@ -12,14 +12,16 @@ use bytes::Bytes;
 use otedama_chain::spec::Dialect;
 use otedama_hash::{Difficulty, Now, Target};
 use otedama_stratum::firmware;
-use otedama_stratum::v1::{Id, user};
+use otedama_stratum::v1::dialect::cryptonote::reply;
+use otedama_stratum::v1::dialect::ethereum::{Protocol, notify, reply as ethereum_reply};
+use otedama_stratum::v1::{ErrorCode, Id, response, user};
 use rand_core::Rng;
 
 use crate::ban::Fault;
-use crate::io::{CloseReason, Output};
+use crate::io::{CloseReason, ConnId, Output};
 use crate::jobs::Work;
 use crate::pool::Pool;
-use crate::session::Session;
+use crate::prefixes::Prefix;
 use crate::share::submit::Refused;
 
 /// Longest user agent that is kept, in characters.
@@ -57,14 +59,21 @@ impl Pool {
         (fitting, fitting.to_target(algorithm.diff1()))
     }
 
-    /// Bytes of the nonce that the pool fixes for a session.
-    pub(crate) fn prefix_len(&self, session: &Session) -> usize {
-        let len = match self.spec.dialect {
-            Dialect::KawPow => kawpow::PREFIX_LEN,
-            Dialect::Ethereum => ethereum::prefix_len(session.protocol),
-            _ => 0,
-        };
-        len.min(session.firmware.nonce_prefix_max.into())
+    /// The first bytes of all nonces of a session that has just got its extranonce; `None` while there are none to give.
+    fn give_prefix(&mut self, slot: usize) -> Option<Prefix> {
+        let session = &self.sessions[slot];
+        let fits = |len: usize| len.min(session.firmware.nonce_prefix_max.into());
+        match self.spec.dialect {
+            Dialect::KawPow => {
+                let number = session.extranonce1.unwrap_or(0).to_be_bytes();
+                Some(Prefix::from_slice(&number[4 - fits(kawpow::PREFIX_LEN)..]))
+            }
+            Dialect::Ethereum => match fits(ethereum::prefix_len(session.protocol)) {
+                0 => Some(Prefix::new()),
+                len => self.prefixes.take(len, &mut self.rng),
+            },
+            _ => Some(Prefix::new()),
+        }
     }
 
     /// Sends a job.
@@ -88,10 +97,62 @@ impl Pool {
 
     /// A share was refused.
     pub(crate) fn reply_refused(&mut self, slot: usize, id: Id<'_>, why: Refused) {
+        let message = match self.spec.dialect {
+            Dialect::CryptoNote => cryptonote::message(why),
+            _ => why.message(),
+        };
+        self.reply_failed(slot, id, why.code(), message);
+    }
+
+    /// A request was not done.
+    fn reply_failed(&mut self, slot: usize, id: Id<'_>, code: ErrorCode, message: &str) {
+        let mut out = Vec::with_capacity(96 + message.len());
         match self.spec.dialect {
-            Dialect::CryptoNote => self.cryptonote_refused(slot, id, why),
-            Dialect::Ethereum => self.ethereum_error(slot, id, why.code(), why.message()),
-            _ => self.reply_error(slot, id, why.code(), why.message()),
+            Dialect::CryptoNote => reply::write_error(&mut out, id, message),
+            Dialect::Ethereum => {
+                ethereum_reply::write_error(&mut out, self.protocol(slot), id, code, message);
+            }
+            _ => response::write_error(&mut out, id, code, message),
+        }
+        self.send(slot, out);
+    }
+
+    /// A line that is no request.
+    fn malformed(&mut self, now: Now, slot: usize, id: Id<'_>, code: ErrorCode, message: &str) {
+        self.stats.malformed += 1;
+        self.reply_failed(slot, id, code, message);
+        self.fault(now, slot, Fault::Malformed);
+    }
+
+    /// A request that the dialect doesn't know. Some miners try others first.
+    fn unknown_method(&mut self, slot: usize, id: Id<'_>, name: &str) {
+        self.reply_failed(slot, id, ErrorCode::Other, &format!("unknown method {name}"));
+    }
+
+    /// A request that the dialect knows and this pool doesn't serve.
+    fn unsupported(&mut self, slot: usize, id: Id<'_>) {
+        self.reply_failed(slot, id, ErrorCode::Other, "method not supported");
+    }
+
+    /// Lets a worker in. `false` if it is refused, which it has been told then.
+    fn admit(&mut self, now: Now, slot: usize, id: Id<'_>, user: &str, password: &str) -> bool {
+        let Err(why) = self.authorize(slot, user, password) else {
+            return true;
+        };
+        self.stats.unauthorized += 1;
+        self.reply_failed(slot, id, ErrorCode::Unauthorized, &why);
+        self.fault(now, slot, Fault::Unauthorized);
+        false
+    }
+
+    /// Says that a connection is about to be closed, where miners have a word for it.
+    pub(crate) fn say_goodbye(&mut self, conn: ConnId) {
+        if let Some(&slot) = self.index.get(&conn)
+            && self.sessions[slot].protocol == Some(Protocol::V2)
+        {
+            let mut out = Vec::new();
+            notify::write_bye(&mut out);
+            self.send(slot, out);
         }
     }
 
@@ -142,6 +203,7 @@ impl Pool {
             session.extranonce1 = Some(closed.extranonce1);
             session.session_id = closed.session_id;
             session.steps = closed.steps;
+            session.last_job = closed.last_job;
             session.difficulty = closed.difficulty;
         } else if fresh.is_some() {
             session.extranonce1 = fresh;
@@ -149,7 +211,13 @@ impl Pool {
         } else {
             return false;
         }
-        let wanted = self.sessions[slot].difficulty.get();
+        let Some(prefix) = self.give_prefix(slot) else {
+            self.sessions[slot].extranonce1 = None;
+            return false;
+        };
+        let session = &mut self.sessions[slot];
+        session.prefix = prefix;
+        let wanted = session.difficulty.get();
         self.ask_difficulty(slot, wanted);
         true
     }

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use otedama_chain::spec::Dialect;
+use otedama_hash::Algorithm;
+use otedama_stratum::v1::dialect::ethereum::Protocol;
 use otedama_stratum::v1::password::PasswordOptions;
 use otedama_stratum::v1::user;
 
@@ -27,17 +30,28 @@ impl Pool {
             .payouts
             .as_deref()
             .is_some_and(|p| matches!(p, Payouts::Finder { .. }));
+        // Where they don't, all count for the first.
+        let shares_name_workers = match self.spec.dialect {
+            Dialect::CryptoNote => false,
+            Dialect::Ethereum => self.sessions[slot].protocol != Some(Protocol::Proxy),
+            _ => true,
+        };
         let max_workers = self.config.max_workers;
         let options = PasswordOptions::parse(pass);
         let session = &mut self.sessions[slot];
         if session.workers.iter().any(|w| &*w.user == name) {
             return Ok(());
         }
+        if session.workers.first().is_some_and(|w| &*w.account != address) {
+            if finder {
+                return Err("solo mining takes one address per connection".to_owned());
+            }
+            if !shares_name_workers {
+                return Err("shares don't say whose they are here: one address per connection".to_owned());
+            }
+        }
         if session.workers.len() >= max_workers {
             return Err(format!("at most {max_workers} workers on one connection"));
-        }
-        if finder && session.workers.first().is_some_and(|w| &*w.account != address) {
-            return Err("solo mining takes one address per connection".to_owned());
         }
         let account = session
             .workers
@@ -66,12 +80,13 @@ impl Pool {
     /// Sets the difficulty that a miner asks for, within the limits.
     pub(crate) fn ask_difficulty(&mut self, slot: usize, wanted: f64) {
         let session = &mut self.sessions[slot];
-        let floor = difficulty_floor(session);
+        let floor = difficulty_floor(session, self.spec.algorithm);
         session.difficulty = crate::vardiff::within(wanted, floor, &self.config.vardiff);
     }
 }
 
 /// The lowest difficulty that a miner and its firmware allow.
-pub(crate) fn difficulty_floor(session: &Session) -> f64 {
-    session.firmware.min_difficulty.unwrap_or(0.0).max(session.floor)
+pub(crate) fn difficulty_floor(session: &Session, algorithm: Algorithm) -> f64 {
+    let lowest = session.firmware.min_difficulty_for(algorithm);
+    lowest.unwrap_or(0.0).max(session.floor)
 }

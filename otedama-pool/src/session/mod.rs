@@ -17,6 +17,7 @@ use smallvec::SmallVec;
 use crate::config::PoolConfig;
 use crate::io::ConnId;
 use crate::jobs::Who;
+use crate::prefixes::Prefix;
 use crate::share::pending::RequestId;
 use crate::stats::SessionInfo;
 use crate::vardiff::Vardiff;
@@ -48,8 +49,10 @@ pub(crate) struct Session {
     pub(crate) lines: LineReader,
     pub(crate) agent: Option<Arc<str>>,
     pub(crate) firmware: &'static Firmware,
-    /// Set by `mining.subscribe`.
+    /// Given by its first request for work.
     pub(crate) extranonce1: Option<u32>,
+    /// The first bytes of each of its nonces, where the pool fixes some.
+    pub(crate) prefix: Prefix,
     pub(crate) session_id: u64,
     /// A request whose answer is a job.
     pub(crate) login: Option<RequestId>,
@@ -65,10 +68,13 @@ pub(crate) struct Session {
     pub(crate) fixed: bool,
     /// What the miner asked not to go below.
     pub(crate) floor: f64,
-    /// What `mining.set_difficulty` last said.
+    /// What it was last told, by a message of its own or with a job.
     pub(crate) announced: Option<Difficulty>,
     /// Difficulties of the jobs that still count, oldest first.
     pub(crate) steps: SmallVec<[Step; 2]>,
+    /// The newest job that it was sent. Its shares go by the difficulty that it came with for ever: a share that could be
+    /// submitted under either of two would be kept until it is worth more.
+    pub(crate) last_job: Option<u32>,
     /// Waits in line for a job of its own.
     pub(crate) job_queued: bool,
     pub(crate) vardiff: Vardiff,
@@ -96,6 +102,7 @@ impl Session {
             agent: None,
             firmware: firmware::for_agent(""),
             extranonce1: None,
+            prefix: Prefix::new(),
             session_id: 0,
             login: None,
             protocol: None,
@@ -107,6 +114,7 @@ impl Session {
             floor: 0.0,
             announced: None,
             steps: SmallVec::new(),
+            last_job: None,
             job_queued: false,
             vardiff: Vardiff::new(now),
             in_flight: 0,
@@ -147,12 +155,6 @@ impl Session {
         bytes
     }
 
-    /// The first `len` bytes, at most four, of every nonce of this session.
-    pub(crate) fn nonce_prefix(&self, len: usize) -> SmallVec<[u8; 4]> {
-        let number = self.extranonce1.unwrap_or(0).to_be_bytes();
-        SmallVec::from_slice(&number[number.len() - len.min(number.len())..])
-    }
-
     /// The session's name for the miner.
     pub(crate) fn session_text(&self) -> String {
         format!("{:016x}", self.session_id)
@@ -168,8 +170,12 @@ impl Session {
         })
     }
 
-    /// The difficulty that holds for a job. Job numbers compare as distances, so that they may wrap.
+    /// The difficulty that holds for a job that it was sent. Job numbers compare as distances, so that they may wrap.
     pub(crate) fn step_for(&self, job: u32) -> Option<&Step> {
+        let last = self.last_job?;
+        if (last.wrapping_sub(job) as i32) < 0 {
+            return None;
+        }
         self.steps
             .iter()
             .rev()
@@ -179,7 +185,6 @@ impl Session {
     /// Starts a difficulty at a job and forgets those that no live job needs.
     pub(crate) fn begin_step(&mut self, step: Step, oldest_job: u32) {
         match self.steps.last_mut() {
-            Some(last) if last.from_job == step.from_job => *last = step,
             Some(last) if last.target == step.target => {}
             _ => self.steps.push(step),
         }
@@ -204,7 +209,12 @@ impl Session {
     }
 }
 
-/// A request's id as it is echoed.
+/// A request's id, to be kept until its answer.
 pub(crate) fn request_id(id: Id<'_>) -> RequestId {
     RequestId::from_slice(id.as_str().as_bytes())
+}
+
+/// A kept id, to be echoed.
+pub(crate) fn echo(id: &RequestId) -> Id<'_> {
+    Id::Raw(std::str::from_utf8(id).unwrap_or("null"))
 }

@@ -18,6 +18,7 @@ pub(crate) struct Closed {
     pub(crate) extranonce1: u32,
     pub(crate) difficulty: Difficulty,
     pub(crate) steps: SmallVec<[Step; 2]>,
+    pub(crate) last_job: Option<u32>,
     pub(crate) closed_at: Monotonic,
 }
 

@@ -1,9 +1,9 @@
 //! The cheap checks, before anything is hashed.
 
 use otedama_chain::spec::Dialect;
-use otedama_chain::{EXTRANONCE_LEN, Submission, SubmitError};
+use otedama_chain::{EXTRANONCE_LEN, Family, Job, PowBlob, Submission, SubmitError};
 use otedama_hash::Now;
-use otedama_stratum::v1::Id;
+use otedama_stratum::v1::{ErrorCode, Id};
 
 use super::dedup::ShareKey;
 use super::pending::Pending;
@@ -45,6 +45,8 @@ pub(crate) enum Refused {
     UnknownJob,
     Extranonce2,
     Nonce,
+    /// Found by chance in the part of another session.
+    AnothersNonce,
     Time,
     Version,
     Duplicate,
@@ -65,6 +67,7 @@ impl Refused {
             Self::UnknownJob => "stale share: job not found",
             Self::Extranonce2 => "extranonce2 has the wrong length",
             Self::Nonce => "nonce out of the range of this session",
+            Self::AnothersNonce => "stale share: the nonce is another session's",
             Self::Time => "ntime out of range",
             Self::Version => "version bits outside the negotiated mask",
             Self::Duplicate => "duplicate share",
@@ -75,9 +78,26 @@ impl Refused {
         }
     }
 
+    /// The number that stratum v1 has for it.
+    pub(crate) const fn code(self) -> ErrorCode {
+        match self {
+            Self::NotSubscribed => ErrorCode::NotSubscribed,
+            Self::Unauthorized => ErrorCode::Unauthorized,
+            Self::UnknownJob | Self::AnothersNonce => ErrorCode::Stale,
+            Self::Duplicate => ErrorCode::Duplicate,
+            Self::LowDifficulty => ErrorCode::LowDifficulty,
+            _ => ErrorCode::Other,
+        }
+    }
+
     const fn fault(self) -> Option<Fault> {
         match self {
-            Self::Starting | Self::Stopping | Self::UnknownJob | Self::NotVerified | Self::NotStored => None,
+            Self::Starting
+            | Self::Stopping
+            | Self::UnknownJob
+            | Self::AnothersNonce
+            | Self::NotVerified
+            | Self::NotStored => None,
             Self::NotSubscribed | Self::Unauthorized => Some(Fault::Unauthorized),
             Self::Extranonce2 | Self::Nonce | Self::Time | Self::Version => Some(Fault::InvalidShare),
             Self::Duplicate => Some(Fault::Duplicate),
@@ -90,28 +110,11 @@ impl Refused {
 impl Pool {
     /// Checks a share and sends it to be verified, or refuses it.
     pub(crate) fn submit(&mut self, now: Now, slot: usize, id: Id<'_>, submitted: &Submitted<'_>) {
-        let share = match self.check(now, slot, id, submitted) {
-            Ok(share) => share,
+        let (share, blob) = match self.check(now, slot, id, submitted) {
+            Ok(checked) => checked,
             Err(why) => return self.refuse(now, slot, id, why),
         };
-        let job = &share.work.job;
-        let submission = Submission {
-            extranonce: &share.extranonce,
-            ntime: share.ntime,
-            nonce: share.nonce,
-            version: share.version,
-        };
-        let blob = match self.family.pow_input(job, &submission) {
-            Ok(blob) => blob,
-            Err(SubmitError::VersionBits { .. }) => return self.refuse(now, slot, id, Refused::Version),
-            Err(SubmitError::TimeTooOld { .. }) => return self.refuse(now, slot, id, Refused::Time),
-            Err(SubmitError::NonceRange(_)) => return self.refuse(now, slot, id, Refused::Nonce),
-            Err(_) => return self.refuse(now, slot, id, Refused::Extranonce2),
-        };
-        if submitted.header.is_some_and(|header| header != blob[..]) {
-            return self.refuse(now, slot, id, Refused::UnknownJob);
-        }
-        let template = job.template();
+        let template = share.work.job.template();
         let request = VerifyRequest {
             ticket: self.pending.next_ticket(),
             conn: share.conn,
@@ -120,8 +123,8 @@ impl Pool {
             blob,
             nonce: share.nonce,
             claim: share.claim,
-            claims_block: matches!(share.claim, Some(Claim::Hash(hash)) if template.network_target.is_met_by(&hash)),
             target: share.target.max(template.network_target),
+            network_target: template.network_target,
         };
         self.pending.insert(share);
         self.sessions[slot].in_flight += 1;
@@ -134,7 +137,8 @@ impl Pool {
         slot: usize,
         id: Id<'_>,
         submitted: &Submitted<'_>,
-    ) -> Result<Pending, Refused> {
+    ) -> Result<(Pending, PowBlob), Refused> {
+        let is_free_for_all = self.shares_nonces(slot);
         let session = &self.sessions[slot];
         let extranonce1 = session.extranonce1.ok_or(Refused::NotSubscribed)?;
         let worker = match submitted.worker {
@@ -149,13 +153,12 @@ impl Pool {
         let Lookup::Live(index) = self.jobs.find(now.mono, number) else {
             return Err(Refused::UnknownJob);
         };
-        let prefix = session.nonce_prefix(self.prefix_len(session));
         let set = self.jobs.set(index);
         let max_shares = self.config.max_shares_per_job;
         if set.seen.len() >= max_shares {
             return Err(Refused::UnknownJob);
         }
-        // A session that got its job under another difficulty than this one never saw the job.
+        // It never saw the job.
         let step = session.step_for(number).ok_or(Refused::UnknownJob)?;
         let work = session
             .who()
@@ -173,16 +176,14 @@ impl Pool {
             extranonce[start..].copy_from_slice(part2);
         }
 
-        if submitted.nonce.to_be_bytes()[..prefix.len()] != prefix[..] {
+        if !submitted.nonce.to_be_bytes().starts_with(&session.prefix) {
             return Err(Refused::Nonce);
         }
-
-        let time = job.time_s();
-        let ntime = submitted.ntime.unwrap_or(time);
-        let latest = u64::from(time) + u64::from(self.config.max_ntime_roll_s);
-        if ntime < time || u64::from(ntime) > latest.min(now.unix_s + MAX_FUTURE_S) {
-            return Err(Refused::Time);
+        if is_free_for_all && self.prefixes.is_taken(submitted.nonce) {
+            return Err(Refused::AnothersNonce);
         }
+
+        let ntime = rolled(job.time_s(), submitted.ntime, self.config.max_ntime_roll_s, now)?;
         let mask = session.version_mask;
         let bits = submitted.version_bits.unwrap_or(job.version() & mask);
         if bits & !mask != 0 {
@@ -205,6 +206,17 @@ impl Pool {
             nonce: submitted.nonce,
             version,
         };
+        let submission = Submission {
+            extranonce: &extranonce,
+            ntime,
+            nonce: submitted.nonce,
+            version,
+        };
+        let blob = hashed(&*self.family, job, &submission)?;
+        // Before it is remembered: work that isn't ours must not use up what the job takes.
+        if submitted.header.is_some_and(|header| header != blob[..]) {
+            return Err(Refused::UnknownJob);
+        }
         let share = Pending {
             conn: session.conn,
             request: request_id(id),
@@ -229,7 +241,7 @@ impl Pool {
         if set.seen.len() == max_shares / 4 * 3 {
             self.job_full = true;
         }
-        Ok(share)
+        Ok((share, blob))
     }
 
     /// Counts and answers a share that is not credited.
@@ -244,7 +256,7 @@ impl Pool {
 
     pub(crate) fn count_refused(&mut self, why: Refused) {
         let counter = match why {
-            Refused::UnknownJob => &mut self.stats.stale,
+            Refused::UnknownJob | Refused::AnothersNonce => &mut self.stats.stale,
             Refused::Duplicate => &mut self.stats.duplicate,
             Refused::LowDifficulty => &mut self.stats.low_difficulty,
             Refused::NotSubscribed | Refused::Unauthorized => &mut self.stats.unauthorized,
@@ -258,4 +270,24 @@ impl Pool {
         };
         *counter += 1;
     }
+}
+
+/// The time that a miner made of its job's.
+fn rolled(time: u32, said: Option<u32>, roll_max_s: u32, now: Now) -> Result<u32, Refused> {
+    let said = said.unwrap_or(time);
+    let latest = u64::from(time) + u64::from(roll_max_s);
+    if said < time || u64::from(said) > latest.min(now.unix_s + MAX_FUTURE_S) {
+        return Err(Refused::Time);
+    }
+    Ok(said)
+}
+
+/// What a submission hashes.
+fn hashed(family: &dyn Family, job: &Job, submission: &Submission<'_>) -> Result<PowBlob, Refused> {
+    family.pow_input(job, submission).map_err(|e| match e {
+        SubmitError::VersionBits { .. } => Refused::Version,
+        SubmitError::TimeTooOld { .. } => Refused::Time,
+        SubmitError::NonceRange(_) => Refused::Nonce,
+        _ => Refused::Extranonce2,
+    })
 }

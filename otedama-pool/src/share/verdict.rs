@@ -2,12 +2,12 @@
 
 use otedama_chain::Submission;
 use otedama_hash::{Now, PowHash, Work as Hashes};
-use otedama_stratum::v1::Id;
 
 use super::pending::Pending;
 use super::submit::Refused;
 use crate::io::{Candidate, Claim, Output, ShareRow, Ticket};
 use crate::pool::Pool;
+use crate::session::echo;
 
 impl Pool {
     /// A share's hash is known.
@@ -38,8 +38,9 @@ impl Pool {
                     })
                 });
             // The same submission made the header that was hashed, so it also makes the block.
+            let work = share.work.job.template().work_id();
             if let Ok(candidate) = candidate
-                && self.jobs.is_new_block(candidate.hash)
+                && self.jobs.is_new_block(candidate.hash, work)
             {
                 self.stats.candidates += 1;
                 self.out.push_front(Output::Candidate(candidate));
@@ -53,6 +54,8 @@ impl Pool {
         };
         let credit = if !is_said_to_be {
             return self.worth_nothing(now, ticket, Refused::WrongProof);
+        } else if self.jobs.was_credited(&pow.hash) {
+            return self.worth_nothing(now, ticket, Refused::Duplicate);
         } else if share.target.is_met_by(&pow.hash) {
             share.credit
         } else if is_block {
@@ -92,7 +95,11 @@ impl Pool {
 
     fn worth_nothing(&mut self, now: Now, ticket: Ticket, why: Refused) {
         match self.take(ticket) {
-            Some((slot, share)) => self.refuse(now, slot, id(&share), why),
+            Some((slot, share)) => {
+                // The session may be gone after the answer.
+                self.flow(slot);
+                self.refuse(now, slot, echo(&share.request), why);
+            }
             None => self.count_refused(why),
         }
     }
@@ -104,7 +111,7 @@ impl Pool {
             return;
         };
         self.sessions[slot].rejected += 1;
-        self.reply_refused(slot, id(&share), why);
+        self.reply_refused(slot, echo(&share.request), why);
         self.flow(slot);
     }
 
@@ -119,7 +126,7 @@ impl Pool {
             let session = &mut self.sessions[slot];
             session.accepted += 1;
             session.last_share_s = share.unix_s;
-            self.reply_accepted(slot, id(&share));
+            self.reply_accepted(slot, echo(&share.request));
             self.flow(slot);
         }
     }
@@ -148,8 +155,4 @@ fn submission(share: &Pending) -> Submission<'_> {
         nonce: share.nonce,
         version: share.version,
     }
-}
-
-fn id(share: &Pending) -> Id<'_> {
-    Id::Raw(std::str::from_utf8(&share.request).unwrap_or("null"))
 }

@@ -106,6 +106,8 @@ impl Miner {
                 };
                 self.take_job(client_job, job.clean, effects);
             }
+            // The pool closes the connection.
+            Ok(ServerMessage::Bye) => {}
             Ok(other) => effects.nonsense = Some(format!("{other:?}")),
             Err(e) => effects.nonsense = Some(format!("{e}: {}", String::from_utf8_lossy(line))),
         }

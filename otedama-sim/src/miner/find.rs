@@ -330,11 +330,15 @@ impl Miner {
 }
 
 impl Session {
-    /// A nonce that begins as the server wants it to.
+    /// A nonce that begins as the server wants it to. Whoever may take any keeps to a corner, so as not to meet others'.
     fn own_nonce(&self, bits: u64, cheat: Option<Cheat>) -> u64 {
-        let len = self.prefix.len().min(7);
+        let prefix = if self.prefix.is_empty() {
+            &[0xff; 3][..]
+        } else {
+            &self.prefix[..self.prefix.len().min(7)]
+        };
         let mut bytes = bits.to_be_bytes();
-        bytes[..len].copy_from_slice(&self.prefix[..len]);
+        bytes[..prefix.len()].copy_from_slice(prefix);
         bytes[0] ^= u8::from(cheat == Some(Cheat::ForeignNonce));
         u64::from_be_bytes(bytes)
     }

@@ -101,7 +101,8 @@ fn miner(random: &mut Random, coin: &'static Coin, index: usize, honest: usize) 
         hashrate,
         nominal: hashrate,
         steady: cheats || random.chance(0.7),
-        is_vardiff: !fixed,
+        // Without nonces of its own it has everybody's difficulty.
+        is_vardiff: !fixed && speech != Speech::Ethereum(Protocol::Proxy),
         suggests: suggests.then_some(wanted),
         rolls_version: random.chance(0.6),
         resumes: speech == Speech::Bitcoin && random.chance(0.5),
