@@ -159,12 +159,13 @@ fn push_coinbase(out: &mut Vec<u8>, parts: &HeaderParts<'_>, extranonce: &[u8], 
 
 #[cfg(test)]
 mod tests {
-    use otedama_hash::{Algorithm, PowInput, Registry};
+    use otedama_hash::{Algorithm, EpochInput, EpochKey, PowInput, Registry, Target};
     use serde::Deserialize;
 
+    use super::super::real_blocks::check_proof;
     use super::*;
 
-    /// What a node says of a block of Ravencoin's main network, and the bytes of its header.
+    /// What a node says of a block of Ravencoin's main network, and the bytes of its header; `source` says which node.
     #[derive(Deserialize)]
     struct Real {
         height: u32,
@@ -179,40 +180,54 @@ mod tests {
         header: String,
     }
 
+    fn number(hex: &str) -> u64 {
+        u64::from_str_radix(hex, 16).expect("hex")
+    }
+
+    impl Real {
+        fn fields(&self) -> Fields {
+            let hash = |hex: &str| Hash256::from_display_hex(hex).expect("a hash");
+            Fields {
+                version: self.version,
+                prev_hash: hash(&self.previousblockhash),
+                merkle_root: hash(&self.merkleroot),
+                time_s: self.time,
+                bits: number(&self.bits) as u32,
+                last: self.height,
+            }
+        }
+    }
+
     #[test]
     fn headers_of_real_blocks_with_a_kawpow_proof() {
-        let blocks = include_str!("../../../tests/data/kawpow_blocks.json");
+        let blocks = include_str!("../../../tests/data/ravencoin_headers.json");
         let blocks: Vec<Real> = serde_json::from_str(blocks).expect("JSON");
+        assert_eq!(blocks.len(), 6);
         let registry = Registry::with_builtin();
         let backend = registry.get(Algorithm::KAWPOW).expect("built in");
-        let hash = |hex: &str| Hash256::from_display_hex(hex).expect("a hash");
-        assert_eq!(blocks.len(), 6);
-        for block in blocks {
-            let fields = Fields {
-                version: block.version,
-                prev_hash: hash(&block.previousblockhash),
-                merkle_root: hash(&block.merkleroot),
-                time_s: block.time,
-                bits: u32::from_str_radix(&block.bits, 16).expect("hex"),
-                last: block.height,
-            };
-            let nonce = u64::from_str_radix(&block.nonce64, 16).expect("hex");
-            let mix = const_hex::decode_to_array(&block.mixhash).expect("hex");
-            let first = fields.to_bytes();
-            let header = [&first[..], &kawpow::proof(nonce, mix)].concat();
-            assert_eq!(const_hex::encode(header), block.header, "{}", block.height);
-            // The id follows from the header's hash and the mix.
-            let input = PowInput {
-                blob: &kawpow::header_hash(&first),
-                nonce,
-                height: block.height.into(),
-            };
-            assert_eq!(
-                backend.claimed(&input, &mix),
-                Some(hash(&block.hash)),
-                "{}",
-                block.height
-            );
+        let key = |block: &Real| -> EpochKey {
+            let height = block.height.into();
+            backend
+                .epoch(EpochInput { height, seed: None })
+                .expect("an epoch")
+        };
+        for blocks in blocks.chunk_by(|a, b| key(a) == key(b)) {
+            let mut hasher = backend.verifier(key(&blocks[0])).expect("enough memory");
+            for block in blocks {
+                let nonce = number(&block.nonce64);
+                let mix = const_hex::decode_to_array(&block.mixhash).expect("hex");
+                let fields = block.fields();
+                let first = fields.to_bytes();
+                let header = [&first[..], &kawpow::proof(nonce, mix)].concat();
+                assert_eq!(const_hex::encode(header), block.header, "{}", block.height);
+                let input = PowInput {
+                    blob: &kawpow::header_hash(&first),
+                    nonce,
+                    height: block.height.into(),
+                };
+                let target = Target::from_compact(fields.bits).expect("a target");
+                check_proof(&**backend, &mut *hasher, input, mix, Some(&block.hash), target);
+            }
         }
     }
 }

@@ -9,6 +9,8 @@ mod kawpow;
 pub(crate) mod merkle;
 mod parse;
 mod preview;
+#[cfg(test)]
+mod real_blocks;
 
 use std::sync::Arc;
 
