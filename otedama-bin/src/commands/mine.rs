@@ -13,7 +13,7 @@ use super::{Failure, Outcome};
 use crate::config::{Algorithm, Priority};
 use crate::mine::{
     AddressError, Engine, Event, MineConfig, PoolAddress, PoolLogin, Stats, Timing, benchmark, detect,
-    hashrate_text,
+    difficulty_text, hashrate_text,
 };
 
 /// Events that may wait for the terminal.
@@ -279,7 +279,7 @@ impl Screen {
         };
         self.line(&format!(
             "mined for {} s: {} hashes, {} on average; {} accepted ({percent:.1} %), {} rejected, {} unanswered, {} \
-             blocks; best share {:.6}",
+             blocks; best share {}",
             stats.uptime.as_secs(),
             stats.hashes,
             hashrate_text(stats.hashes as f64 / stats.uptime.as_secs_f64().max(1e-3)),
@@ -287,7 +287,7 @@ impl Screen {
             stats.rejected,
             stats.unanswered,
             stats.blocks,
-            stats.best_difficulty,
+            difficulty_text(stats.best_difficulty),
         ))
     }
 

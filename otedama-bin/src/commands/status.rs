@@ -10,7 +10,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 
 use super::{Failure, Outcome};
-use crate::mine::hashrate_text;
+use crate::mine::{difficulty_text, hashrate_text};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_BODY: usize = 16 << 20;
@@ -179,9 +179,9 @@ fn work(chain: &Value) -> String {
     if chain["height"].is_null() {
         return "nothing: no node has sent a template yet".to_owned();
     }
-    let difficulty = chain["network_difficulty"].as_f64().unwrap_or(0.0);
+    let difficulty = difficulty_text(chain["network_difficulty"].as_f64().unwrap_or(0.0));
     let [height, reward, age] = ["height", "reward", "template_age_s"].map(|key| word(&chain[key]));
-    format!("height {height}, difficulty {difficulty:.6}, {reward}, template {age} s old")
+    format!("height {height}, difficulty {difficulty}, {reward}, template {age} s old")
 }
 
 fn shares(shares: &Value) -> String {

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use otedama_hash::MemoryPlan;
 
+use super::difficulty_text;
+
 /// Something worth a line.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -82,11 +84,11 @@ impl fmt::Display for Event {
             Self::Job {
                 clean: true,
                 difficulty,
-            } => write!(f, "new block, share difficulty {difficulty}"),
+            } => write!(f, "new block, share difficulty {}", difficulty_text(*difficulty)),
             Self::Job {
                 clean: false,
                 difficulty,
-            } => write!(f, "new job, share difficulty {difficulty}"),
+            } => write!(f, "new job, share difficulty {}", difficulty_text(*difficulty)),
             Self::Accepted {
                 count,
                 difficulty,
@@ -96,7 +98,8 @@ impl fmt::Display for Event {
                 let what = if *block { "BLOCK accepted" } else { "accepted" };
                 write!(
                     f,
-                    "{what} ({count}), difficulty {difficulty:.6}, {:.0} ms",
+                    "{what} ({count}), difficulty {}, {:.0} ms",
+                    difficulty_text(*difficulty),
                     latency.as_secs_f64() * 1e3
                 )
             }
@@ -139,6 +142,17 @@ impl fmt::Display for Plain<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_small_difficulty_can_be_read() {
+        let event = Event::Accepted {
+            count: 1,
+            difficulty: 2.693_574e-10,
+            block: false,
+            latency: Duration::ZERO,
+        };
+        assert_eq!(event.to_string(), "accepted (1), difficulty 2.694e-10, 0 ms");
+    }
 
     #[test]
     fn a_pool_does_not_steer_the_terminal() {
