@@ -47,6 +47,8 @@ pub(super) enum LinkEvent {
     /// The end; the machine can serve another connection.
     Closed {
         client: Box<Client>,
+        /// Whether it ever came about.
+        connected: bool,
         why: String,
     },
 }
@@ -119,9 +121,9 @@ type Why = String;
 
 impl Task {
     async fn run(mut self, address: PoolAddress) {
-        let why = match self.connect(&address).await {
-            Ok(stream) => self.talk(stream).await,
-            Err(why) => why,
+        let (connected, why) = match self.connect(&address).await {
+            Ok(stream) => (true, self.talk(stream).await),
+            Err(why) => (false, why),
         };
         self.client.handle(self.clock.now(), ClientInput::Closed);
         while let Some(output) = self.client.poll_output() {
@@ -138,6 +140,7 @@ impl Task {
                 id,
                 LinkEvent::Closed {
                     client: Box::new(client),
+                    connected,
                     why,
                 },
             ))

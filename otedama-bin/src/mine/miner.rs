@@ -152,7 +152,7 @@ impl Miner {
         let pool = self.pools.get_mut(index);
         let client = pool.client.take().unwrap_or_else(|| {
             Client::new(ClientConfig {
-                language: language::of(config.algorithm, pool.address().protocol, pool.refusals),
+                language: pool.language(config.algorithm),
                 algorithms: language::wire_names(config.algorithm),
                 suggest_difficulty: config.suggest_difficulty,
                 ..detect::config(&pool.login, config.algorithm)
@@ -196,7 +196,11 @@ impl Miner {
             LinkEvent::Unanswered { tag } => self.on_unanswered(tag),
             LinkEvent::Reconnect { host, port, wait } => self.on_reconnect(id, host, port, wait),
             LinkEvent::Message(text) => self.report(Event::Message(text)),
-            LinkEvent::Closed { client, why } => self.on_closed(id, *client, why),
+            LinkEvent::Closed {
+                client,
+                connected,
+                why,
+            } => self.on_closed(id, *client, connected, why),
         }
     }
 
@@ -289,7 +293,7 @@ impl Miner {
             .find(|connection| connection.link.id == id)
     }
 
-    fn on_closed(&mut self, id: LinkId, client: Client, why: String) {
+    fn on_closed(&mut self, id: LinkId, client: Client, connected: bool, why: String) {
         let now = self.now();
         let mine = |connection: &Connection| connection.link.id == id;
         if self.active.as_ref().is_some_and(mine) {
@@ -304,10 +308,9 @@ impl Miner {
             let Some(Connection { pool, .. }) = self.attempt.take() else {
                 return;
             };
-            let address = self.pools.get(pool).address().to_string();
-            self.pools
-                .get_mut(pool)
-                .refused(client, language::has_choice(self.config.algorithm));
+            let tried = self.pools.get_mut(pool);
+            let address = tried.address().to_string();
+            tried.gave_no_job(client, connected, self.config.algorithm);
             let retry = self.pools.failed(pool, self.active_pool(), now);
             if self.active.is_none() {
                 self.report(Event::Disconnected {

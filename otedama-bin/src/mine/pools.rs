@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use otedama_hash::Monotonic;
-use otedama_stratum::client::Client;
+use otedama_hash::{Algorithm, Monotonic};
+use otedama_stratum::client::{Client, Language};
 
 use super::backoff::Backoff;
-use super::{PoolAddress, PoolLogin, Timing};
+use super::{PoolAddress, PoolLogin, Timing, language};
 
 /// The pools, the preferred one first, and what is known about each.
 #[derive(Debug)]
@@ -23,8 +23,10 @@ pub(super) struct Pool {
     redirect: Option<PoolAddress>,
     /// The machine of the last connection, which knows the session to resume.
     pub(super) client: Option<Client>,
-    /// Attempts on which the pool gave no job.
-    pub(super) refusals: u32,
+    /// Connections on which the pool gave no job, before it ever gave one.
+    refusals: u32,
+    /// Whether it has given a job: the language of that is the pool's.
+    spoken: bool,
     /// Attempts in a row that led to nothing.
     failures: u32,
     not_before: Monotonic,
@@ -39,6 +41,7 @@ impl Pools {
                 redirect: None,
                 client: None,
                 refusals: 0,
+                spoken: false,
                 failures: 0,
                 not_before: Monotonic::ZERO,
             })
@@ -99,8 +102,9 @@ impl Pools {
         self.failed(index, None, now)
     }
 
-    /// A pool is in use from now on; better ones are probed after a while.
+    /// A pool has given a job and is in use from now on; better ones are probed after a while.
     pub(super) fn chosen(&mut self, index: usize, now: Monotonic) {
+        self.list[index].spoken = true;
         for better in 0..index {
             let pause = self.backoff.about(self.timing.probe);
             self.list[better].not_before = now + pause;
@@ -129,11 +133,21 @@ impl Pools {
 }
 
 impl Pool {
-    /// It gave no job to `client`. Where it may speak another language, the next attempt makes a new one.
-    pub(super) fn refused(&mut self, client: Client, may_speak_another: bool) {
-        self.refusals = self.refusals.wrapping_add(1);
-        let try_another = may_speak_another && self.address().protocol.is_none();
-        self.client = Some(client).filter(|_| !try_another);
+    /// What to speak to it, where it has one of an algorithm's languages.
+    pub(super) fn language(&self, algorithm: Algorithm) -> Language {
+        language::of(algorithm, self.address().protocol, self.refusals)
+    }
+
+    /// It gave no job to `client`. If it took the connection, and its language is not known, the next attempt tries
+    /// another one; a pool that can't be reached has said nothing about its language.
+    pub(super) fn gave_no_job(&mut self, client: Client, connected: bool, algorithm: Algorithm) {
+        let is_known = self.spoken || !language::has_choice(algorithm) || self.address().protocol.is_some();
+        if connected && !is_known {
+            self.refusals = self.refusals.wrapping_add(1);
+            self.client = None;
+        } else {
+            self.client = Some(client);
+        }
     }
 
     /// Where to connect.
@@ -144,6 +158,8 @@ impl Pool {
 
 #[cfg(test)]
 mod tests {
+    use otedama_stratum::client::ClientConfig;
+
     use super::*;
 
     fn pools(count: u16) -> Pools {
@@ -231,5 +247,28 @@ mod tests {
         assert_eq!(pools.get(0).address(), &to);
         pools.failed(0, None, at(1));
         assert_eq!(pools.get(0).address().host, "127.0.0.1");
+    }
+
+    #[test]
+    fn another_language_is_tried_after_a_refusal_until_there_was_a_job() {
+        let mut pools = pools(1);
+        let language = |pool: &Pool| pool.language(Algorithm::ETCHASH);
+        let after = |pools: &mut Pools, connected| {
+            let client = Client::new(ClientConfig::default());
+            let pool = pools.get_mut(0);
+            pool.gave_no_job(client, connected, Algorithm::ETCHASH);
+            (language(pool), pool.client.is_some())
+        };
+        let first = language(pools.get(0));
+        assert_eq!(after(&mut pools, false), (first, true), "nobody has refused it");
+        let (second, _) = after(&mut pools, true);
+        assert_ne!(first, second, "another language is tried");
+
+        pools.chosen(0, at(0));
+        assert_eq!(
+            after(&mut pools, true),
+            (second, true),
+            "with the session to resume"
+        );
     }
 }
