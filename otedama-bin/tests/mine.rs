@@ -3,10 +3,11 @@
 
 mod scripted_pool;
 
-use std::process::{Command, Output};
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Output, Stdio};
 
 use otedama_hash::Algorithm;
-use scripted_pool::{Script, ScriptedPool};
+use scripted_pool::{Script, ScriptedPool, free_port};
 
 fn otedama(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_otedama"))
@@ -87,6 +88,94 @@ fn scrypt_is_mined_with_its_own_difficulty() {
     assert_eq!(pool.faults(), Vec::<String>::new());
 }
 
+/// A pool of Scrypt, where a block's name is no proof of work.
+fn scrypt(bits: u32) -> ScriptedPool {
+    ScriptedPool::start(Script {
+        algorithm: Algorithm::SCRYPT,
+        prev_hash: std::array::from_fn(|index| index as u8),
+        bits,
+        difficulty: 1e-4,
+        ..Script::default()
+    })
+}
+
+#[test]
+fn a_job_tells_scrypt_by_its_previous_block() {
+    let pool = scrypt(0x1929_f1f5);
+    mine(&pool, &["--exit-after-accepted", "3"]);
+    assert_eq!(pool.faults(), Vec::<String>::new());
+}
+
+#[test]
+fn what_no_job_tells_is_asked_for() {
+    let pool = scrypt(0x207f_ffff);
+    let output = otedama(&["mine", "-o", &pool.url(), "-u", "address.rig"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        format!(
+            "otedama: {} mines sha256d or scrypt, and neither its jobs nor the users tell which; name it with \
+             --algorithm sha256d or --algorithm scrypt\n",
+            pool.url()
+        )
+    );
+}
+
+#[test]
+fn a_pool_that_refuses_the_user_is_named_with_its_reason() {
+    let pool = ScriptedPool::start(Script {
+        refuse_users: true,
+        ..Script::default()
+    });
+    let output = otedama(&["mine", "-o", &pool.url(), "-u", "address.rig"]);
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let line = format!("  {}: user refused: unknown user", pool.url());
+    assert!(err.lines().any(|l| l.starts_with(&line)), "{err}");
+}
+
+#[test]
+fn a_pool_that_cannot_be_reached_does_not_keep_the_next_from_being_asked() {
+    let pool = ScriptedPool::start(Script::default());
+    let nobody = format!("stratum+tcp://127.0.0.1:{}", free_port());
+    let (url, retry) = (pool.url(), ["--retry", "0.02", "0.1"]);
+    let mut args = vec!["mine", "-o", &nobody, "-o", &url, "-u", "address.rig", "-t", "1"];
+    args.extend(retry.iter().chain(&["--exit-after-accepted", "1"]));
+    let output = otedama(&args);
+    let out = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{out}");
+    let asked: Vec<_> = out.lines().filter(|line| line.starts_with("asking")).collect();
+    let asking = |pool: &str| format!("asking {pool} what it mines");
+    assert_eq!(asked, [asking(&nobody), asking(&url)], "{out}");
+}
+
+#[test]
+fn a_pool_that_cannot_be_reached_yet_is_waited_for() {
+    let port = free_port();
+    let url = format!("stratum+tcp://127.0.0.1:{port}");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_otedama"))
+        .args(["mine", "-o", &url, "-u", "address.rig", "-t", "1"])
+        .args(["--retry", "0.02", "0.1", "--exit-after-accepted", "1"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = |start: &str, end: &str| {
+        lines
+            .by_ref()
+            .map(Result::unwrap)
+            .find(|line| line.starts_with(start) && line.contains(end))
+            .unwrap_or_else(|| panic!("ended without {start}{end}"))
+    };
+    for _ in 0..2 {
+        next(&url, "; next try in ");
+    }
+    let pool = ScriptedPool::start_at(port, Script::default());
+    next("mining on ", &url);
+    assert!(child.wait().unwrap().success());
+    assert_eq!(pool.faults(), Vec::<String>::new());
+}
+
 #[test]
 fn a_difficulty_is_suggested() {
     let pool = ScriptedPool::start(Script::default());
@@ -100,8 +189,7 @@ fn a_difficulty_is_suggested() {
 #[cfg(unix)]
 #[test]
 fn a_signal_ends_it_with_a_summary() {
-    use std::io::{BufRead, BufReader, Read};
-    use std::process::Stdio;
+    use std::io::Read;
 
     let pool = ScriptedPool::start(Script::default());
     for signal in [rustix::process::Signal::INT, rustix::process::Signal::TERM] {

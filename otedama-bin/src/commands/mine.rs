@@ -38,8 +38,8 @@ pub struct MineArgs {
     /// Password at the pool; one for each pool, or one for all that follow.
     #[arg(short = 'p', long = "password", value_name = "PASSWORD", default_value = "x")]
     passwords: Vec<String>,
-    /// Proof of work: sha256d, scrypt, randomx, etchash, ethash or kawpow. Without it, what the first user's address is mined
-    /// with, or what the pool's first job is for.
+    /// Proof of work: sha256d, scrypt, randomx, etchash, ethash or kawpow. Without it, what the user's address is mined with,
+    /// or what the pool's first job is for; name it where a pool pays in another coin than it mines.
     #[arg(short = 'a', long, value_parser = algorithm)]
     algorithm: Option<Algorithm>,
     /// Do without the datasets of randomx, etchash, ethash and kawpow: many times slower, but without the gigabytes.
@@ -103,14 +103,40 @@ pub fn run(args: &MineArgs) -> Outcome {
         .enable_all()
         .build()?;
     runtime.block_on(async {
+        let (sender, mut events) = mpsc::channel(MAX_EVENTS);
+        let mut screen = Screen::new();
         if args.algorithm.is_none() {
-            config.algorithm = tokio::select! {
-                found = detect(&config.pools) => found?,
-                signal = stop_signal() => return Ok(signal?),
-            };
+            let found = find_out(&config, &sender, &mut events, &mut screen).await?;
+            let Some(algorithm) = found else { return Ok(()) };
+            config.algorithm = algorithm;
         }
-        watch(config, args.exit_after_accepted).await
+        let engine = Engine::spawn(config, Some(sender))?;
+        let shown = show(&engine, &mut events, &mut screen, args.exit_after_accepted).await;
+        let stats = engine.stop();
+        shown?;
+        screen.summary(&stats)?;
+        Ok(())
     })
+}
+
+/// What to mine, or `None` when somebody stopped the program before that was clear.
+async fn find_out(
+    config: &MineConfig,
+    sender: &mpsc::Sender<Event>,
+    events: &mut mpsc::Receiver<Event>,
+    screen: &mut Screen,
+) -> Result<Option<otedama_hash::Algorithm>, Failure> {
+    let (found, stopped) = (detect(config, sender), stop_signal());
+    tokio::pin!(found, stopped);
+    loop {
+        tokio::select! {
+            // What was said before the end is shown before it.
+            biased;
+            Some(event) = events.recv() => screen.event(&event)?,
+            found = &mut found => return Ok(Some(found?)),
+            signal = &mut stopped => return Ok(signal.map(|()| None)?),
+        }
+    }
 }
 
 fn measure(args: &MineArgs) -> Outcome {
@@ -180,17 +206,6 @@ fn config(args: &MineArgs) -> Result<MineConfig, Failure> {
 
 fn pause(seconds: f64) -> Result<Duration, Failure> {
     Duration::try_from_secs_f64(seconds).map_err(|error| Failure::usage(format!("{seconds}: {error}")))
-}
-
-async fn watch(config: MineConfig, enough: Option<u64>) -> Outcome {
-    let (sender, mut events) = mpsc::channel(MAX_EVENTS);
-    let engine = Engine::spawn(config, Some(sender))?;
-    let mut screen = Screen::new();
-    let shown = show(&engine, &mut events, &mut screen, enough).await;
-    let stats = engine.stop();
-    shown?;
-    screen.summary(&stats)?;
-    Ok(())
 }
 
 /// Shows what happens until there is enough of it or somebody stops it.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use otedama_hash::MemoryPlan;
+use tokio::sync::mpsc;
 
 use super::difficulty_text;
 
@@ -11,6 +12,11 @@ use super::difficulty_text;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
+    /// A pool is asked what it mines.
+    Asking {
+        /// Which pool.
+        pool: String,
+    },
     /// A pool gave work; the miner is on it.
     Connected {
         /// Which pool.
@@ -69,9 +75,30 @@ pub enum Event {
     Trouble(String),
 }
 
+impl Event {
+    /// Logs it, and sends it to whoever watches.
+    pub(super) fn report(self, watcher: Option<&mpsc::Sender<Self>>) {
+        match &self {
+            Self::Disconnected { .. } | Self::Trouble(_) => tracing::warn!("miner: {self}"),
+            Self::Asking { .. }
+            | Self::Connected { .. }
+            | Self::Preparing
+            | Self::Mining(_)
+            | Self::Redirected { .. }
+            | Self::Message(_) => tracing::info!("miner: {self}"),
+            _ => tracing::debug!("miner: {self}"),
+        }
+        if let Some(watcher) = watcher {
+            // Whoever watches too slowly misses lines, not counts.
+            let _ = watcher.try_send(self);
+        }
+    }
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Asking { pool } => write!(f, "asking {pool} what it mines"),
             Self::Connected { pool } => write!(f, "mining on {pool}"),
             Self::Disconnected { pool, why, retry } => {
                 write!(
@@ -128,7 +155,7 @@ impl fmt::Display for Event {
 }
 
 /// Words of a stranger, which must not steer the terminal.
-struct Plain<'a>(&'a str);
+pub(super) struct Plain<'a>(pub(super) &'a str);
 
 impl fmt::Display for Plain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

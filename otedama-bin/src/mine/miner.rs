@@ -376,20 +376,6 @@ impl Miner {
     }
 
     pub(super) fn report(&self, event: Event) {
-        match &event {
-            Event::Disconnected { .. } | Event::Trouble(_) => tracing::warn!("miner: {event}"),
-            Event::Connected { .. }
-            | Event::Preparing
-            | Event::Mining(_)
-            | Event::Redirected { .. }
-            | Event::Message(_) => {
-                tracing::info!("miner: {event}");
-            }
-            _ => tracing::debug!("miner: {event}"),
-        }
-        if let Some(events) = &self.events {
-            // Whoever watches too slowly misses lines, not counts.
-            let _ = events.try_send(event);
-        }
+        event.report(self.events.as_ref());
     }
 }

@@ -23,13 +23,16 @@ const COINBASE1: [u8; 9] = [1, 2, 3, 4, 5, 6, 7, 8, 9];
 const COINBASE2: [u8; 5] = [9, 8, 7, 6, 5];
 const VERSION: u32 = 0x2000_0000;
 const MASK: u32 = 0x1fff_e000;
-const BITS: u32 = 0x1d00_ffff;
 const NTIME: u32 = 1_700_000_000;
 
 /// What the pool does.
 #[derive(Clone, Debug)]
 pub struct Script {
     pub algorithm: Algorithm,
+    /// The previous block's hash, as its function wrote it.
+    pub prev_hash: [u8; 32],
+    /// The network's target.
+    pub bits: u32,
     /// Share difficulty.
     pub difficulty: f64,
     /// Whether it knows `mining.configure`.
@@ -48,6 +51,9 @@ impl Default for Script {
     fn default() -> Self {
         Self {
             algorithm: Algorithm::SHA256D,
+            // It begins with zeros where it is shown, as every SHA-256d chain has it.
+            prev_hash: std::array::from_fn(|index| if index < 24 { index as u8 } else { 0 }),
+            bits: 0x1d00_ffff,
             difficulty: 1e-6,
             version_rolling: true,
             reject_every: None,
@@ -238,7 +244,7 @@ fn serve(stream: &TcpStream, script: &Script, seen: &Seen) -> std::io::Result<()
                 send(
                     &json!({ "id": null, "method": "mining.set_difficulty", "params": [script.difficulty] }),
                 )?;
-                send(&notify())?;
+                send(&notify(script))?;
             }
             "mining.submit" => {
                 shares += 1;
@@ -265,19 +271,16 @@ fn serve(stream: &TcpStream, script: &Script, seen: &Seen) -> std::io::Result<()
     Ok(())
 }
 
-fn prev_hash() -> [u8; 32] {
-    std::array::from_fn(|index| index as u8)
-}
-
 /// The previous block's hash travels with the bytes of each 4-byte word turned round.
-fn notify() -> Value {
-    let words: Vec<u8> = prev_hash()
+fn notify(script: &Script) -> Value {
+    let words: Vec<u8> = script
+        .prev_hash
         .chunks(4)
         .flat_map(|word| word.iter().rev().copied())
         .collect();
     json!({ "id": null, "method": "mining.notify", "params": [
         "job1", const_hex::encode(words), const_hex::encode(COINBASE1), const_hex::encode(COINBASE2), [],
-        format!("{VERSION:08x}"), format!("{BITS:08x}"), format!("{NTIME:08x}"), true,
+        format!("{VERSION:08x}"), format!("{:08x}", script.bits), format!("{NTIME:08x}"), true,
     ] })
 }
 
@@ -312,10 +315,10 @@ fn try_check(params: &Value, mask: u32, script: &Script) -> Result<(), String> {
     let coinbase = [&COINBASE1[..], &EXTRANONCE1, &extranonce2, &COINBASE2].concat();
     let mut header = Vec::new();
     header.extend(((VERSION & !mask) | bits).to_le_bytes());
-    header.extend(prev_hash());
+    header.extend(script.prev_hash);
     header.extend(otedama_hash::sha256d::sha256d(&coinbase).to_le_bytes());
     header.extend(number(3)?.to_le_bytes());
-    header.extend(BITS.to_le_bytes());
+    header.extend(script.bits.to_le_bytes());
     header.extend(number(4)?.to_le_bytes());
     let registry = Registry::with_builtin();
     let backend = registry.get(script.algorithm).ok_or("no such algorithm")?;
