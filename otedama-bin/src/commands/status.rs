@@ -232,7 +232,7 @@ mod tests {
             }],
         });
         let expected = "Otedama 0.1.0, up 2 h 5 min, NOT HEALTHY\n  problem    storage fails\n\nBTC mainnet, sha256d\n  \
-                        mining on  height 101, difficulty 1.500000, 3.125 BTC, template 3 s old\n  miners     1.23 MH/s by \
+                        mining on  height 101, difficulty 1.5, 3.125 BTC, template 3 s old\n  miners     1.23 MH/s by \
                         2 connections\n  shares     5 accepted, 3 rejected (2 stale, 1 low difficulty)\n  node       a, \
                         healthy\n  node       b: asleep\n  block      100 accepted, 3.2 BTC, 00ab\n";
         assert_eq!(report(&status), expected);
