@@ -201,6 +201,65 @@ fn a_block_that_was_accepted_before_it_was_recorded_is_recorded_at_the_next_star
     assert!(notes.is_empty(), "{notes:?}");
 }
 
+/// Every block of the node's chain is ours; waits until all of them count, and no other.
+fn wait_until_all_count(setup: &Setup, node: &FakeNode) {
+    wait_until("the node's blocks to count", Duration::from_secs(30), || {
+        let blocks = Journal::open(&setup.database).blocks();
+        let with = |status: &str| blocks.values().filter(|block| block.status == status).count() as u64;
+        assert_eq!(with("rejected"), 0, "{blocks:?}");
+        with("accepted") == node.height() && with("submitted") == 0
+    });
+}
+
+#[test]
+fn a_block_counts_though_the_reply_to_it_is_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = FakeNode::start();
+    let mut setup = setup(dir.path(), &[node.config("")]);
+    // One output for two miners, so that every block leaves something owed.
+    setup.chain += "max_coinbase_outputs: 1\n";
+    node.faults(|faults| faults.hangs_up = true);
+    let pool = Pool::start(dir.path(), &setup);
+    for address in [ADDRESS, OTHER] {
+        let mut client = Client::login(pool.stratum(), &format!("{address}.rig"), "x").unwrap();
+        mine_to(&mut client, &node, node.height() + 3);
+    }
+    wait_until("the chain to be heard", Duration::from_secs(30), || {
+        let blocks = Journal::open(&setup.database).blocks();
+        let counts = blocks.values().filter(|block| block.status == "accepted");
+        counts.count() >= 4
+    });
+    // The last ones are still being tried.
+    node.faults(|faults| faults.hangs_up = false);
+    wait_until_all_count(&setup, &node);
+    let owed = pool.chain_status()["owed"].clone();
+    assert_ne!(owed, "0.00000000 BTC");
+    pool.stop();
+    let pool = Pool::start(dir.path(), &setup);
+    assert_eq!(pool.chain_status()["owed"], owed, "each block was settled once");
+    pool.stop();
+}
+
+#[test]
+fn a_block_that_was_refused_counts_once_it_is_in_the_chain() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = FakeNode::start();
+    let setup = setup(dir.path(), &[node.config("")]);
+    node.faults(|faults| {
+        faults.refusal = Some("busy".to_owned());
+        faults.takes_refused = true;
+    });
+    let pool = Pool::start(dir.path(), &setup);
+    let mut client = Client::login(pool.stratum(), &format!("{ADDRESS}.rig"), "x").unwrap();
+    mine_to(&mut client, &node, 3);
+    wait_until("the refused blocks to count", Duration::from_secs(20), || {
+        let blocks = Journal::open(&setup.database).blocks();
+        let counts = blocks.values().filter(|block| block.status == "accepted");
+        counts.count() as u64 == node.height()
+    });
+    pool.stop();
+}
+
 #[test]
 fn an_announced_block_is_mined_on_before_its_template_comes() {
     let dir = tempfile::tempdir().unwrap();
@@ -262,23 +321,25 @@ fn a_block_that_loses_to_a_longer_branch_is_orphaned() {
     pool.stop();
 }
 
+/// What a pool answers who is asked for its health.
+fn health(dir: &Path) -> String {
+    let ready: Value = serde_json::from_slice(&std::fs::read(dir.join("ready.json")).unwrap()).unwrap();
+    let mut stream = TcpStream::connect(ready["health"].as_str().unwrap()).unwrap();
+    stream
+        .write_all(b"GET /health HTTP/1.1\r\nHost: pool\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).unwrap();
+    reply
+}
+
 #[test]
 fn a_pool_waits_for_its_node() {
     let dir = tempfile::tempdir().unwrap();
     let address = SocketAddr::from(([127, 0, 0, 1], support::free_port()));
     let setup = setup(dir.path(), &[format!("{{ url: \"http://{address}\" }}")]);
     let pool = Pool::start(dir.path(), &setup);
-    let ready: Value =
-        serde_json::from_slice(&std::fs::read(dir.path().join("ready.json")).unwrap()).unwrap();
-    let health = || {
-        let mut stream = TcpStream::connect(ready["health"].as_str().unwrap()).unwrap();
-        stream
-            .write_all(b"GET /health HTTP/1.1\r\nHost: pool\r\nConnection: close\r\n\r\n")
-            .unwrap();
-        let mut reply = String::new();
-        stream.read_to_string(&mut reply).unwrap();
-        reply
-    };
+    let health = || health(dir.path());
     // A miner that is early keeps its connection and gets a job as soon as there is one.
     let early = {
         let stratum = pool.stratum();

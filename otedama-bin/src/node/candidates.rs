@@ -1,5 +1,6 @@
 //! Found blocks on their way to every node.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -34,8 +35,11 @@ const NOTE_WITHIN: Duration = Duration::from_millis(20);
 pub enum Verdict {
     /// A node has it; the word says in which way.
     Accepted(&'static str),
-    /// No node took it, and why.
+    /// Every node refused it, and why.
     Refused(String),
+    /// No node said that it took it, but not all refused it: one may have it all the same, as after a lost reply.
+    /// What was heard last.
+    Unknown(String),
 }
 
 /// Called once per candidate, before it goes to the nodes; may block on the disk.
@@ -96,13 +100,13 @@ impl Candidates {
                 // A panic is reported where panics are; the block goes on either way.
                 let _ = this.note(&candidate).await;
                 this.save(&candidate).await;
-                Verdict::Refused("too many blocks at one time".to_owned())
+                Verdict::Unknown("too many blocks at one time; the next start hands it over".to_owned())
             };
             match &verdict {
                 Verdict::Accepted(_) => this.forget(&candidate.hash.to_string()).await,
-                Verdict::Refused(why) => {
+                Verdict::Refused(why) | Verdict::Unknown(why) => {
                     let file = this.file(&candidate.hash.to_string());
-                    error!(height = candidate.height, %why, file = %file.display(), "no node took the block; it is in this file");
+                    error!(height = candidate.height, %why, file = %file.display(), "no node says that it took the block; it is in this file");
                 }
             }
             (this.on_verdict)(number, &candidate, verdict);
@@ -110,9 +114,9 @@ impl Candidates {
         });
     }
 
-    /// Hands over what was under way when the program ended, but for what is known to be `refused`.
-    /// What becomes of such a block shows itself where accepted blocks are followed.
-    pub async fn submit_again(self: Arc<Self>, refused: Vec<String>) {
+    /// Hands over what was under way when the program ended. `judged` are blocks of which it is known whether a node
+    /// has them. What becomes of the others shows itself where blocks are followed.
+    pub async fn submit_again(self: Arc<Self>, judged: HashMap<String, bool>) {
         let Ok(mut folder) = tokio::fs::read_dir(&self.folder).await else {
             return;
         };
@@ -123,12 +127,17 @@ impl Candidates {
         }
         for file in files {
             let name = file.file_name().to_string_lossy().into_owned();
-            let Some(hash) = name
-                .strip_suffix(".hex")
-                .filter(|hash| !refused.iter().any(|r| r == hash))
-            else {
+            let Some(hash) = name.strip_suffix(".hex") else {
                 continue;
             };
+            match judged.get(hash) {
+                Some(true) => {
+                    self.forget(hash).await;
+                    continue;
+                }
+                Some(false) => continue,
+                None => {}
+            }
             let bytes = tokio::fs::read(file.path())
                 .await
                 .ok()
@@ -201,18 +210,22 @@ impl Candidates {
             let _ = noting.await;
         }
         self.save(candidate).await;
-        let mut reasons = Vec::new();
+        let (mut reasons, mut all_refuse) = (Vec::new(), true);
         while let Some(answer) = answers.recv().await {
             match answer {
                 Answer::Kept(how) => return Verdict::Accepted(how),
-                Answer::Refused(why) | Answer::Silence(why) => reasons.push(why),
+                Answer::Refused(why) => reasons.push(why),
+                Answer::Silence(why) => {
+                    reasons.push(why);
+                    all_refuse = false;
+                }
             }
         }
-        Verdict::Refused(if reasons.is_empty() {
-            "there is no node".to_owned()
-        } else {
-            reasons.join("; ")
-        })
+        match (reasons.is_empty(), all_refuse) {
+            (true, _) => Verdict::Unknown("there is no node".to_owned()),
+            (false, true) => Verdict::Refused(reasons.join("; ")),
+            (false, false) => Verdict::Unknown(reasons.join("; ")),
+        }
     }
 
     /// Tries one node until it answers, or the block has no chance any more.

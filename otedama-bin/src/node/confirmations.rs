@@ -1,4 +1,5 @@
-//! What becomes of accepted blocks: buried deep enough, or replaced by another branch.
+//! What becomes of found blocks: buried deep enough, or replaced by another branch. A node's answer to a block may get
+//! lost or be wrong; what its chain holds is neither.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,9 +27,9 @@ const GATHER: Duration = Duration::from_millis(200);
 /// What happened to a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Another branch replaced it.
+    /// Another branch has its place.
     Orphaned,
-    /// It is in the best chain again.
+    /// It is in the best chain, which it wasn't before.
     Restored,
     /// Its coins can be spent.
     Mature,
@@ -37,13 +38,14 @@ pub enum Change {
 #[derive(Clone, Copy, Debug)]
 struct Followed {
     height: u64,
-    orphaned: bool,
+    /// Where it stood when it was last looked at, if that is known.
+    stood: Option<Fate>,
 }
 
 /// Called for every change.
 pub type OnChange = Box<dyn Fn(&Hash256, Change) + Send + Sync>;
 
-/// Follows accepted blocks until they are mature.
+/// Follows blocks until they are mature, or will never be.
 pub struct Confirmations {
     nodes: Arc<Nodes>,
     blocks: Mutex<BTreeMap<Hash256Key, Followed>>,
@@ -66,10 +68,17 @@ impl Confirmations {
         }
     }
 
-    /// Follows a block that was accepted, or that was orphaned and may come back.
-    pub fn follow(&self, hash: &Hash256, height: u64, orphaned: bool) {
+    /// Follows a block. `stands` is where it is thought to stand, if anything is known: only what differs from it is
+    /// a change.
+    pub fn follow(&self, hash: &Hash256, height: u64, stands: Option<Fate>) {
         let mut blocks = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
-        blocks.insert(hash.to_le_bytes(), Followed { height, orphaned });
+        blocks.insert(
+            hash.to_le_bytes(),
+            Followed {
+                height,
+                stood: stands,
+            },
+        );
         if blocks.len() > MAX_FOLLOWED
             && let Some(lowest) = blocks.iter().min_by_key(|(_, b)| b.height).map(|(hash, _)| *hash)
         {
@@ -115,30 +124,29 @@ impl Confirmations {
 
     async fn look_at(&self, index: usize, tip: u64, key: Hash256Key, block: Followed) {
         let hash = Hash256::from_le_bytes(key);
-        // A node that doesn't answer, or doesn't know the block, says nothing about it.
-        let Ok(Some(fate)) = self.nodes.handles[index].fate(&hash, block.height).await else {
-            return;
-        };
-        let orphaned = fate == Fate::Orphaned;
-        if orphaned != block.orphaned {
-            self.follow(&hash, block.height, orphaned);
-            (self.on_change)(
-                &hash,
-                if orphaned {
-                    Change::Orphaned
-                } else {
-                    Change::Restored
-                },
-            );
-        }
         let deep = tip.saturating_sub(block.height) > u64::from(self.nodes.spec.maturity);
+        let fate = match self.nodes.handles[index].fate(&hash, block.height).await {
+            Ok(Some(fate)) => fate,
+            // A chain that has grown so far without the block doesn't have it.
+            Ok(None) if deep => Fate::Orphaned,
+            // A node that doesn't answer, or doesn't know the block yet, says nothing about it.
+            Ok(None) | Err(_) => return,
+        };
+        if block.stood != Some(fate) {
+            self.follow(&hash, block.height, Some(fate));
+            let change = match fate {
+                Fate::Orphaned => Change::Orphaned,
+                Fate::InBestChain => Change::Restored,
+            };
+            (self.on_change)(&hash, change);
+        }
         if deep {
             self.blocks
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .remove(&key);
         }
-        if deep && !orphaned {
+        if deep && fate == Fate::InBestChain {
             (self.on_change)(&hash, Change::Mature);
         }
     }

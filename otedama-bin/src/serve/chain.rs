@@ -1,5 +1,6 @@
 //! What the parts of one chain share, and what happens when one of them has news.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -75,8 +76,14 @@ pub struct Chain {
 /// What blocks left owed, oldest first.
 #[derive(Default)]
 struct Settled {
-    deltas: HashMap<String, CarryDelta>,
+    blocks: HashMap<String, Owed>,
     order: VecDeque<String>,
+}
+
+/// What a block leaves owed, and whether it counts now.
+struct Owed {
+    delta: CarryDelta,
+    counts: bool,
 }
 
 /// What a chain is made of.
@@ -95,8 +102,8 @@ pub struct ChainParts {
     pub clock: Clock,
     /// Blocks found before, newest first.
     pub blocks: Vec<BlockRow>,
-    /// What those left owed.
-    pub settled: Vec<(String, CarryDelta)>,
+    /// What those left owed, and whether they count.
+    pub settled: Vec<(String, CarryDelta, bool)>,
     /// How often templates are renewed.
     pub template_refresh: Duration,
     /// Who verifies its shares, if not the shards themselves.
@@ -115,8 +122,8 @@ impl Chain {
     pub fn new(parts: ChainParts) -> Self {
         let snapshots = parts.shards.iter().map(|_| Arc::default()).collect();
         let mut settled = Settled::default();
-        for (hash, delta) in parts.settled {
-            settled.insert(hash, delta);
+        for (hash, delta, counts) in parts.settled {
+            settled.insert(hash, delta, counts);
         }
         Self {
             name: store_name(parts.spec).into(),
@@ -202,7 +209,7 @@ impl Chain {
             let folder = self.block_folder.display();
             error!(%folder, %error, ?record, "no note of a found block can be written");
         }
-        lock(&self.settled).insert(record.hash.clone(), carry);
+        lock(&self.settled).insert(record.hash.clone(), carry, false);
         let row = record.row();
         self.write(Request::BlockFound {
             chain: Arc::clone(&self.name),
@@ -214,55 +221,57 @@ impl Chain {
         blocks.truncate(BLOCKS_SHOWN);
     }
 
-    /// The nodes have judged a block of `shard`.
-    pub fn on_verdict(&self, shard: usize, block: &Candidate, verdict: &Verdict) {
-        let hash = block.hash.to_string();
+    /// The nodes have judged a block of `shard`, as far as they did.
+    pub fn on_verdict(&self, shard: usize, block: &Candidate, verdict: &Verdict) -> BlockStatus {
+        let (hash, height) = (block.hash.to_string(), block.height);
         let (status, detail, result) = match verdict {
-            Verdict::Accepted(how) => (BlockStatus::Accepted, (*how).to_owned(), Ok(())),
-            Verdict::Refused(why) => (BlockStatus::Rejected, why.clone(), Err(why.clone())),
+            Verdict::Accepted(how) => {
+                self.count(&hash, true);
+                let (reward, finder) = (
+                    self.amount(block.reward),
+                    worker_name(&block.account, &block.worker),
+                );
+                info!(
+                    "BLOCK FOUND on {}: height {height} {hash} pays {reward}, found by {finder} ({how})",
+                    self.name
+                );
+                (BlockStatus::Accepted, (*how).to_owned(), Some(Ok(())))
+            }
+            Verdict::Refused(why) => {
+                error!("BLOCK REFUSED on {}: height {height} {hash}: {why}", self.name);
+                (BlockStatus::Rejected, why.clone(), Some(Err(why.clone())))
+            }
+            Verdict::Unknown(why) => {
+                error!(
+                    "BLOCK UNANSWERED on {}: height {height} {hash}: {why}; it counts once a node has it in its chain",
+                    self.name
+                );
+                (BlockStatus::Submitted, why.clone(), None)
+            }
         };
-        if status == BlockStatus::Accepted {
-            let carry = self.carry_of(&hash);
-            self.rewards().settle(carry, true);
-        }
-        if result.is_ok() {
-            let (reward, finder) = (
-                self.amount(block.reward),
-                worker_name(&block.account, &block.worker),
-            );
-            info!(
-                "BLOCK FOUND on {}: height {} {hash} pays {reward}, found by {finder} ({detail})",
-                self.name, block.height
-            );
-        } else {
-            error!(
-                "BLOCK REFUSED on {}: height {} {hash}: {detail}",
-                self.name, block.height
-            );
-        }
         self.show_status(&hash, status);
         self.write(Request::BlockStatus { hash, status, detail });
-        if let Some(mailbox) = self.shards.get(shard) {
+        if let (Some(mailbox), Some(result)) = (self.shards.get(shard), result) {
             mailbox.send(Command::BlockResult {
                 hash: block.hash,
                 result,
             });
         }
+        status
     }
 
     /// A block was buried, replaced by another branch, or came into the best chain after all.
     pub fn on_change(&self, hash: &Hash256, change: Change) {
         let hash = hash.to_string();
-        let carry = self.carry_of(&hash);
         let status = match change {
             Change::Orphaned => {
-                warn!("block {hash} on {} was replaced by another branch", self.name);
-                self.rewards().settle(carry, false);
+                warn!("block {hash} on {}: another branch has its place", self.name);
+                self.count(&hash, false);
                 BlockStatus::Orphaned
             }
             Change::Restored => {
                 info!("block {hash} on {} is in the best chain", self.name);
-                self.rewards().settle(carry, true);
+                self.count(&hash, true);
                 BlockStatus::Accepted
             }
             Change::Mature => BlockStatus::Mature,
@@ -287,8 +296,12 @@ impl Chain {
         )
     }
 
-    fn carry_of(&self, hash: &str) -> CarryDelta {
-        lock(&self.settled).deltas.get(hash).cloned().unwrap_or_default()
+    /// A block counts from now on, or no longer does.
+    fn count(&self, hash: &str, counts: bool) {
+        let delta = lock(&self.settled).change(hash, counts);
+        if let Some(delta) = delta {
+            self.rewards().settle(delta, counts);
+        }
     }
 
     fn show_status(&self, hash: &str, status: BlockStatus) {
@@ -305,15 +318,24 @@ impl Chain {
 }
 
 impl Settled {
-    fn insert(&mut self, hash: String, delta: CarryDelta) {
-        if self.deltas.insert(hash.clone(), delta).is_none() {
+    /// Adds a block, unless it is known: the journal keeps what it was first told as well.
+    fn insert(&mut self, hash: String, delta: CarryDelta, counts: bool) {
+        if let Entry::Vacant(new) = self.blocks.entry(hash.clone()) {
+            new.insert(Owed { delta, counts });
             self.order.push_back(hash);
         }
         while self.order.len() > SETTLED_KEPT {
             if let Some(oldest) = self.order.pop_front() {
-                self.deltas.remove(&oldest);
+                self.blocks.remove(&oldest);
             }
         }
+    }
+
+    /// What changes when a block counts from now on, or no longer does; `None` if that is so already.
+    fn change(&mut self, hash: &str, counts: bool) -> Option<CarryDelta> {
+        let owed = self.blocks.get_mut(hash).filter(|owed| owed.counts != counts)?;
+        owed.counts = counts;
+        Some(owed.delta.clone())
     }
 }
 
@@ -328,4 +350,21 @@ fn worker_name(account: &str, worker: &str) -> String {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_is_settled_once_however_often_it_is_said_to_count() {
+        let mut settled = Settled::default();
+        settled.insert("a".to_owned(), vec![("miner".into(), 5)], false);
+        assert_eq!(settled.change("a", false), None, "it never counted");
+        assert_eq!(settled.change("a", true), Some(vec![("miner".into(), 5)]));
+        assert_eq!(settled.change("a", true), None);
+        settled.insert("a".to_owned(), Vec::new(), false);
+        assert_eq!(settled.change("a", false), Some(vec![("miner".into(), 5)]));
+        assert_eq!(settled.change("b", true), None);
+    }
 }

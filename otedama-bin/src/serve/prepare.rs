@@ -1,12 +1,13 @@
 //! One chain from the config and the journal, before it runs.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use otedama_chain::ChainSpec;
 use otedama_chain::spec::FamilyRules;
-use otedama_hash::{EpochKey, HashBackend, Registry, Setup};
+use otedama_hash::{EpochKey, Hash256, HashBackend, Registry, Setup};
 use otedama_pool::Input;
 use tracing::info;
 
@@ -18,7 +19,7 @@ use super::settings;
 use super::startup::{self, StartError};
 use crate::commands::Failure;
 use crate::config::{self, Config};
-use crate::node::{Nodes, Posts};
+use crate::node::{Fate, Nodes, Posts};
 use crate::shard;
 use crate::store::{self, BlockStatus, Journal, RunStart, found};
 use crate::verify::{self, Verification};
@@ -67,7 +68,7 @@ pub(super) fn prepare(
             .into_iter()
             .map(|(account, delta)| (account.into(), delta))
             .collect();
-        settled.push((block.hash.clone(), delta));
+        settled.push((block.hash.clone(), delta, block.status == BlockStatus::Accepted));
     }
     let credited = if spec.jobs_differ() {
         None
@@ -189,27 +190,36 @@ pub(super) fn read_back(
     Ok(())
 }
 
-/// Blocks that are still followed, as far as the journal knows: hash, height and whether it
-/// doesn't count.
-pub(super) fn followed(chain: &Chain) -> Vec<(otedama_hash::Hash256, u64, bool)> {
+/// Blocks that are still followed: hash, height and where they stand as far as the journal knows.
+pub(super) fn followed(chain: &Chain) -> Vec<(Hash256, u64, Option<Fate>)> {
     chain
         .blocks()
         .iter()
         .filter(|block| block.may_change())
         .filter_map(|block| {
-            let hash = otedama_hash::Hash256::from_display_hex(&block.hash).ok()?;
-            // What became of a block that was under way is not known: like an orphan it counts once a
-            // node has it in its best chain.
-            Some((hash, block.height, block.status != BlockStatus::Accepted))
+            let hash = Hash256::from_display_hex(&block.hash).ok()?;
+            Some((hash, block.height, stands(block.status)))
         })
         .collect()
 }
 
-/// Blocks that every node refused, by the journal.
-pub(super) fn rejected(chain: &Chain) -> Vec<String> {
+/// Where a block stands by its status; `None` if nobody has said.
+pub(super) fn stands(status: BlockStatus) -> Option<Fate> {
+    match status {
+        BlockStatus::Submitted => None,
+        BlockStatus::Accepted | BlockStatus::Mature => Some(Fate::InBestChain),
+        BlockStatus::Rejected | BlockStatus::Orphaned => Some(Fate::Orphaned),
+    }
+}
+
+/// Blocks of which the journal knows whether a node has them.
+pub(super) fn judged(chain: &Chain) -> HashMap<String, bool> {
     let blocks = chain.blocks().into_iter();
     blocks
-        .filter(|block| block.status == BlockStatus::Rejected)
-        .map(|block| block.hash)
+        .filter_map(|block| match block.status {
+            BlockStatus::Accepted | BlockStatus::Mature => Some((block.hash, true)),
+            BlockStatus::Rejected => Some((block.hash, false)),
+            BlockStatus::Submitted | BlockStatus::Orphaned => None,
+        })
         .collect()
 }

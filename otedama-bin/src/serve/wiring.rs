@@ -25,14 +25,14 @@ use super::chain::Chain;
 use super::clock::Clock;
 use super::faults::Faults;
 use super::persistence::Persistence;
-use super::prepare::{Prepared, followed, prepare, read_back, rejected};
+use super::prepare::{Prepared, followed, judged, prepare, read_back, stands};
 use super::shutdown::Signals;
 use super::startup::{self, Sockets, StartError};
 use super::{limits, miner, settings, shutdown};
 use crate::api::{self, Service};
 use crate::commands::{Failure, Outcome};
 use crate::config::{self, Config};
-use crate::node::candidates::{Candidates, Verdict};
+use crate::node::candidates::Candidates;
 use crate::node::confirmations::Confirmations;
 use crate::node::templates::Templates;
 use crate::shard::acceptor::{AcceptCounts, Acceptor};
@@ -379,10 +379,8 @@ fn follow_blocks(shared: &Shared<'_>, chain: &Arc<Chain>) -> (Arc<Candidates>, A
         Arc::clone(&chain.height),
         Box::new(move |block| found.on_candidate(block)),
         Box::new(move |shard, block, verdict| {
-            judged.on_verdict(shard, block, &verdict);
-            if matches!(verdict, Verdict::Accepted(_)) {
-                followed.follow(&block.hash, block.height, false);
-            }
+            let status = judged.on_verdict(shard, block, &verdict);
+            followed.follow(&block.hash, block.height, stands(status));
         }),
     ));
     (candidates, confirmations)
@@ -391,11 +389,10 @@ fn follow_blocks(shared: &Shared<'_>, chain: &Arc<Chain>) -> (Arc<Candidates>, A
 /// Starts to take templates and to watch blocks.
 fn start_nodes(runtime: &Runtime, faults: &Faults, this: &Served) {
     let (chain, confirmations) = (Arc::clone(&this.chain), Arc::clone(&this.confirmations));
-    for (hash, height, orphaned) in followed(&chain) {
-        confirmations.follow(&hash, height, orphaned);
+    for (hash, height, stands) in followed(&chain) {
+        confirmations.follow(&hash, height, stands);
     }
-    let refused = rejected(&chain);
-    runtime.spawn(Arc::clone(&this.candidates).submit_again(refused));
+    runtime.spawn(Arc::clone(&this.candidates).submit_again(judged(&chain)));
     faults.task(
         runtime.handle(),
         "confirmations",

@@ -13,13 +13,13 @@ use super::work::{from_sql, to_sql};
 /// What became of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BlockStatus {
-    /// On its way to the nodes.
+    /// On its way to the nodes, or none of them has said clearly what became of it.
     Submitted,
-    /// A node took it.
+    /// A node took it, or its chain has it.
     Accepted,
     /// Every node refused it.
     Rejected,
-    /// It left the best chain.
+    /// Another block has its place in the best chain.
     Orphaned,
     /// So deep that its coins can be spent.
     Mature,
@@ -70,10 +70,8 @@ pub struct BlockRow {
 impl BlockRow {
     /// Whether it may still enter or leave the best chain.
     pub fn may_change(&self) -> bool {
-        matches!(
-            self.status,
-            BlockStatus::Submitted | BlockStatus::Accepted | BlockStatus::Orphaned
-        )
+        // Even a block that every node refused: the chain has the last word.
+        self.status != BlockStatus::Mature
     }
 }
 

@@ -20,6 +20,10 @@ pub(crate) struct Faults {
     pub(crate) authorization: Option<String>,
     /// What it answers to `submitblock` instead of judging the block.
     pub(crate) refusal: Option<String>,
+    /// It takes the block all the same.
+    pub(crate) takes_refused: bool,
+    /// It hangs up instead of answering `submitblock`, whatever it made of the block.
+    pub(crate) hangs_up: bool,
     /// How long a template takes.
     pub(crate) template_delay: Duration,
 }
@@ -199,11 +203,15 @@ impl State {
             let mut body = vec![0; length];
             reader.read_exact(&mut body)?;
             let wanted = self.faults.lock().unwrap().authorization.clone();
+            let call: Value = serde_json::from_slice(&body)?;
             let (status, body) = if wanted.is_some() && wanted != authorization {
                 ("401 Unauthorized", String::new())
             } else {
-                ("200 OK", self.answer(&serde_json::from_slice(&body)?).to_string())
+                ("200 OK", self.answer(&call).to_string())
             };
+            if call["method"] == "submitblock" && self.faults.lock().unwrap().hangs_up {
+                return Ok(());
+            }
             write!(
                 writer,
                 "HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}",
@@ -225,15 +233,13 @@ impl State {
             "submitblock" => {
                 let block = const_hex::decode(call["params"][0].as_str().unwrap()).unwrap();
                 match faults.refusal {
-                    Some(word) => json!(word),
-                    None => match self.chain.lock().unwrap().submit(&block, unix_s()) {
-                        Ok(accepted) if accepted.tip_changed => {
-                            self.changed.notify_all();
-                            Value::Null
+                    Some(word) => {
+                        if faults.takes_refused {
+                            self.judge(&block);
                         }
-                        Ok(_) => json!("inconclusive"),
-                        Err(reason) => json!(reason.to_string()),
-                    },
+                        json!(word)
+                    }
+                    None => self.judge(&block),
                 }
             }
             "getblockchaininfo" => {
@@ -260,6 +266,18 @@ impl State {
             other => panic!("the node doesn't know {other}"),
         };
         json!({"result": result, "error": null, "id": 1})
+    }
+
+    /// Takes the block, if it is good. Returns the answer to `submitblock`.
+    fn judge(&self, block: &[u8]) -> Value {
+        match self.chain.lock().unwrap().submit(block, unix_s()) {
+            Ok(accepted) if accepted.tip_changed => {
+                self.changed.notify_all();
+                Value::Null
+            }
+            Ok(_) => json!("inconclusive"),
+            Err(reason) => json!(reason.to_string()),
+        }
     }
 
     /// Waits for another tip than the one that `id` begins with.
