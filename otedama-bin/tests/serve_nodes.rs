@@ -334,6 +334,26 @@ fn health(dir: &Path) -> String {
 }
 
 #[test]
+fn a_node_without_templates_is_looked_at_again_soon() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = FakeNode::start();
+    let mut setup = setup(dir.path(), &[node.config("")]);
+    setup.chain = setup.chain.replace("health_check: 1s", "health_check: 1h");
+    let pool = Pool::start(dir.path(), &setup);
+    let mut client = Client::login(pool.stratum(), &format!("{ADDRESS}.rig"), "x").unwrap();
+    node.faults(|faults| faults.lacks_templates = true);
+    mine_to(&mut client, &node, 1);
+    wait_until("the fault to be named", Duration::from_secs(20), || {
+        health(dir.path()).contains("no node can be used")
+    });
+    node.faults(|faults| faults.lacks_templates = false);
+    wait_until("all to be well", Duration::from_secs(20), || {
+        health(dir.path()).starts_with("HTTP/1.1 200")
+    });
+    pool.stop();
+}
+
+#[test]
 fn a_pool_waits_for_its_node() {
     let dir = tempfile::tempdir().unwrap();
     let address = SocketAddr::from(([127, 0, 0, 1], support::free_port()));

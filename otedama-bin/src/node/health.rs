@@ -116,13 +116,31 @@ impl Nodes {
             let before = self.clock.now().mono;
             let result = self.handles[index].tip(self.spec).await;
             let latency = self.clock.now().mono.since(before);
-            let healthy = self.checked(index, result, latency);
-            tokio::time::sleep(if healthy { every } else { every.min(RECHECK) }).await;
+            self.checked(index, result, latency);
+            self.rest(index, every).await;
         }
     }
 
-    /// Takes note of an answer. Returns whether the node can be relied on.
-    fn checked(&self, index: usize, result: Result<Tip, NodeError>, latency: Duration) -> bool {
+    /// Waits until a node is to be looked at: after `every`, or shortly after it was found to fail, by whomever.
+    async fn rest(&self, index: usize, every: Duration) {
+        let mut changes = self.changes();
+        let failing = async {
+            while self.is_healthy(index) {
+                // Never an error: the sender is part of this object.
+                let _ = changes.changed().await;
+            }
+            tokio::time::sleep(RECHECK).await;
+        };
+        // Either may come first, as `every` may be the shorter time.
+        let _ = tokio::time::timeout(every, failing).await;
+    }
+
+    fn is_healthy(&self, index: usize) -> bool {
+        self.lock()[index].is_healthy()
+    }
+
+    /// Takes note of an answer.
+    fn checked(&self, index: usize, result: Result<Tip, NodeError>, latency: Duration) {
         let now = self.clock.now().mono;
         let others = self
             .lock()
@@ -131,7 +149,6 @@ impl Nodes {
             .filter(|(i, _)| *i != index)
             .filter_map(|(_, s)| s.tip.filter(|_| s.problem.is_none()).map(|tip| tip.height))
             .max();
-        let mut healthy = false;
         self.update(index, |state| {
             state.latency = latency;
             let result = result.and_then(|tip| {
@@ -155,9 +172,7 @@ impl Nodes {
                     state.template_failed_at = None;
                 }
             }
-            healthy = state.is_healthy();
         });
-        healthy
     }
 
     fn update(&self, index: usize, change: impl FnOnce(&mut NodeState)) {
@@ -228,11 +243,13 @@ mod tests {
         let nodes = nodes(2);
         nodes.checked(0, Ok(tip(5)), FAST);
         nodes.checked(1, Ok(tip(6)), FAST);
-        assert!(nodes.checked(0, Ok(tip(5)), FAST), "one block may be on its way");
+        nodes.checked(0, Ok(tip(5)), FAST);
+        assert!(nodes.is_healthy(0), "one block may be on its way");
         nodes.checked(1, Ok(tip(9)), FAST);
-        assert!(!nodes.checked(0, Ok(tip(5)), FAST));
+        nodes.checked(0, Ok(tip(5)), FAST);
         assert_eq!(nodes.best(), Some(1));
-        assert!(nodes.checked(0, Ok(tip(9)), FAST));
+        nodes.checked(0, Ok(tip(9)), FAST);
+        assert!(nodes.is_healthy(0));
     }
 
     #[test]
@@ -247,5 +264,21 @@ mod tests {
             Some(1),
             "an answered health check doesn't bring it back at once"
         );
+    }
+
+    #[test]
+    fn a_node_that_fails_while_it_is_left_alone_is_looked_at_soon() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        let nodes = nodes(1);
+        nodes.checked(0, Ok(tip(5)), FAST);
+        let hour = Duration::from_secs(3600);
+        runtime.block_on(async {
+            let fails = async { nodes.template_failed(0, &NodeError::Timeout(FAST)) };
+            let both = async { tokio::join!(nodes.rest(0, hour), fails) };
+            tokio::time::timeout(hour / 60, both).await.unwrap();
+        });
     }
 }

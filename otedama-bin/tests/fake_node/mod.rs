@@ -24,6 +24,8 @@ pub(crate) struct Faults {
     pub(crate) takes_refused: bool,
     /// It hangs up instead of answering `submitblock`, whatever it made of the block.
     pub(crate) hangs_up: bool,
+    /// It has no templates.
+    pub(crate) lacks_templates: bool,
     /// How long a template takes.
     pub(crate) template_delay: Duration,
 }
@@ -228,6 +230,10 @@ impl State {
             "getblocktemplate" => {
                 self.long_poll(call["params"][0]["longpollid"].as_str());
                 thread::sleep(faults.template_delay);
+                // A fault that came while it waited counts as well.
+                if self.faults.lock().unwrap().lacks_templates {
+                    return json!({"result": null, "error": {"code": -1, "message": "out of ideas"}, "id": 1});
+                }
                 serde_json::from_str(&self.chain.lock().unwrap().template_json(unix_s())).unwrap()
             }
             "submitblock" => {
