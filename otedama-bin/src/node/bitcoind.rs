@@ -10,7 +10,7 @@ use otedama_chain::{ChainSpec, Family, Template};
 use otedama_hash::Hash256;
 
 use super::http::Http;
-use super::zmq::Feed;
+use super::zmq::{Feed, FeedKind};
 use super::{NodeError, SUBMIT, Tip};
 use crate::config;
 
@@ -21,7 +21,7 @@ const LONG_POLL: Duration = Duration::from_secs(300);
 #[derive(Debug)]
 pub struct BitcoindNode {
     http: Http,
-    zmq_block: Option<String>,
+    feed: Option<Feed>,
     genesis_checked: AtomicBool,
 }
 
@@ -33,7 +33,10 @@ impl BitcoindNode {
     pub fn new(node: &config::Node) -> Result<Self, InvalidUri> {
         Ok(Self {
             http: Http::new(node, "/")?,
-            zmq_block: node.zmq_block.clone(),
+            feed: node
+                .zmq_block
+                .as_deref()
+                .map(|address| FeedKind::HashBlock.at(address)),
             genesis_checked: AtomicBool::new(false),
         })
     }
@@ -43,7 +46,7 @@ impl BitcoindNode {
     }
 
     pub(super) fn feed(&self) -> Option<Feed> {
-        self.zmq_block.clone().map(Feed::HashBlock)
+        self.feed.clone()
     }
 
     pub(super) async fn template(

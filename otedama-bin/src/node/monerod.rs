@@ -11,20 +11,20 @@ use otedama_chain::{ChainSpec, Family, Template};
 use otedama_hash::Hash256;
 
 use super::http::Http;
-use super::zmq::Feed;
+use super::zmq::{Feed, FeedKind};
 use super::{Fate, NodeError, SUBMIT, Tip};
 use crate::config;
 
 /// How often a node is asked for its tip while a changed template is waited for.
 const POLL: Duration = Duration::from_millis(500);
-/// The same where announcements come by ZMQ, which may get lost.
+/// The same while announcements come by ZMQ, which may get lost.
 const POLL_BESIDE_ZMQ: Duration = Duration::from_secs(5);
 
 /// A node behind a JSON-RPC address.
 #[derive(Debug)]
 pub struct MonerodNode {
     http: Http,
-    zmq: Option<String>,
+    feed: Option<Feed>,
     /// Whom its templates pay.
     pool_address: String,
     genesis_checked: AtomicBool,
@@ -38,7 +38,10 @@ impl MonerodNode {
     pub fn new(node: &config::Node, pool_address: &str) -> Result<Self, InvalidUri> {
         Ok(Self {
             http: Http::new(node, "/json_rpc")?,
-            zmq: node.zmq_block.clone(),
+            feed: node
+                .zmq_block
+                .as_deref()
+                .map(|address| FeedKind::Monero.at(address)),
             pool_address: pool_address.to_owned(),
             genesis_checked: AtomicBool::new(false),
         })
@@ -49,7 +52,7 @@ impl MonerodNode {
     }
 
     pub(super) fn feed(&self) -> Option<Feed> {
-        self.zmq.clone().map(Feed::Monero)
+        self.feed.clone()
     }
 
     /// The node has no long polling: with the id of an earlier template, its tip is asked for until it changes.
@@ -60,9 +63,10 @@ impl MonerodNode {
         long_poll_id: Option<&str>,
     ) -> Result<Template, NodeError> {
         if let Some(id) = long_poll_id {
-            let pause = if self.zmq.is_some() { POLL_BESIDE_ZMQ } else { POLL };
             while Hash256::from_be_bytes(self.info().await?.top_id).to_string() == id {
-                tokio::time::sleep(pause).await;
+                let feed = self.feed.as_ref();
+                let is_heard = feed.is_some_and(|feed| feed.is_heard.load(Ordering::Relaxed));
+                tokio::time::sleep(if is_heard { POLL_BESIDE_ZMQ } else { POLL }).await;
             }
         }
         let (status, body) = self

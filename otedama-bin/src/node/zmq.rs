@@ -1,5 +1,7 @@
 //! Block announcements over ZMQ.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,32 +26,45 @@ const SILENCE: Duration = Duration::from_secs(3600);
 
 /// Where a node announces blocks, and how.
 #[derive(Clone, Debug)]
-pub(super) enum Feed {
-    /// Bitcoin Core's `zmqpubhashblock`.
-    HashBlock(String),
-    /// Monero's `zmq-pub`.
-    Monero(String),
+pub(super) struct Feed {
+    pub(super) kind: FeedKind,
+    /// `tcp://host:port`.
+    pub(super) address: String,
+    /// Whether the present subscription has brought an announcement: a connection alone proves nothing.
+    pub(super) is_heard: Arc<AtomicBool>,
 }
 
-impl Feed {
-    fn address(&self) -> &str {
-        match self {
-            Self::HashBlock(address) | Self::Monero(address) => address,
+/// What a node announces.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum FeedKind {
+    /// Bitcoin Core's `zmqpubhashblock`.
+    HashBlock,
+    /// Monero's `zmq-pub`.
+    Monero,
+}
+
+impl FeedKind {
+    /// A feed of this kind that nobody has listened to yet.
+    pub(super) fn at(self, address: &str) -> Feed {
+        Feed {
+            kind: self,
+            address: address.to_owned(),
+            is_heard: Arc::default(),
         }
     }
 
-    fn topics(&self) -> &'static [&'static str] {
+    fn topics(self) -> &'static [&'static str] {
         match self {
-            Self::HashBlock(_) => &["hashblock"],
-            Self::Monero(_) => &["json-minimal-chain_main", "json-full-miner_data"],
+            Self::HashBlock => &["hashblock"],
+            Self::Monero => &["json-minimal-chain_main", "json-full-miner_data"],
         }
     }
 
     /// The tip that a message announces; `None` if it is none of the topics.
-    fn tip(&self, frames: &[Bytes]) -> Option<Hash256> {
+    fn tip(self, frames: &[Bytes]) -> Option<Hash256> {
         match self {
-            Self::HashBlock(_) => hash_block(frames).ok().map(|block| block.hash),
-            Self::Monero(_) => match publication(frames.first()?).ok()? {
+            Self::HashBlock => hash_block(frames).ok().map(|block| block.hash),
+            Self::Monero => match publication(frames.first()?).ok()? {
                 Publication::NewBlocks(blocks) => Some(Hash256::from_be_bytes(blocks.tip)),
                 Publication::MinerData(data) => Some(Hash256::from_be_bytes(data.prev_id)),
             },
@@ -59,12 +74,12 @@ impl Feed {
 
 /// Listens to one node for ever.
 pub(super) async fn listen(node: usize, feed: Feed, to: mpsc::Sender<Announcement>) {
-    let address = feed.address();
+    let address = &feed.address;
     let mut pause = Duration::from_secs(1);
     let mut warned = false;
     loop {
-        let mut heard = false;
-        let why = subscription(node, &feed, &to, &mut heard).await;
+        let why = subscription(node, &feed, &to).await;
+        let heard = feed.is_heard.swap(false, Ordering::Relaxed);
         if to.is_closed() {
             return;
         }
@@ -74,7 +89,7 @@ pub(super) async fn listen(node: usize, feed: Feed, to: mpsc::Sender<Announcemen
         if warned {
             debug!(%address, %why, "no block announcements");
         } else {
-            warn!(%address, %why, "no block announcements; long polling goes on");
+            warn!(%address, %why, "no block announcements; until they come, new blocks show by asking the node");
             warned = true;
         }
         tokio::time::sleep(pause).await;
@@ -83,13 +98,13 @@ pub(super) async fn listen(node: usize, feed: Feed, to: mpsc::Sender<Announcemen
 }
 
 /// One subscription; returns why it ended.
-async fn subscription(node: usize, feed: &Feed, to: &mpsc::Sender<Announcement>, heard: &mut bool) -> String {
-    let address = feed.address();
+async fn subscription(node: usize, feed: &Feed, to: &mpsc::Sender<Announcement>) -> String {
+    let address = &feed.address;
     let mut socket = SubSocket::new();
     if let Err(error) = socket.connect(address).await {
         return error.to_string();
     }
-    for topic in feed.topics() {
+    for topic in feed.kind.topics() {
         if let Err(error) = socket.subscribe(topic).await {
             return error.to_string();
         }
@@ -100,11 +115,11 @@ async fn subscription(node: usize, feed: &Feed, to: &mpsc::Sender<Announcement>,
             Ok(Err(error)) => return error.to_string(),
             Err(_) => return "silence".to_owned(),
         };
-        let Some(hash) = feed.tip(&message.into_vec()) else {
+        let Some(hash) = feed.kind.tip(&message.into_vec()) else {
             debug!(%address, "not a block announcement");
             continue;
         };
-        *heard = true;
+        feed.is_heard.store(true, Ordering::Relaxed);
         if to.send(Announcement { node, hash }).await.is_err() {
             return "nobody listens".to_owned();
         }
