@@ -451,6 +451,31 @@ fn work_that_comes_back_brings_no_second_credit() {
 }
 
 #[test]
+fn a_seal_that_a_busy_node_refuses_is_handed_over_again() {
+    let (dir, node) = (tempfile::tempdir().unwrap(), Geth::start());
+    let (setup, mut light) = (setup(dir.path(), &node), Light::new(Algorithm::ETCHASH));
+    let pool = Pool::start(dir.path(), &setup);
+    let mut miner = EthMiner::login(pool.stratum(), V2, ALICE).unwrap();
+    let mut taken = Taken::default();
+    for _ in 0..2 {
+        node.be_busy_for(2);
+        mine_block(&mut miner, ALICE, &node, &mut light, &mut taken);
+    }
+    assert_eq!(node.calls("eth_submitWork"), 6);
+    wait_until("the blocks to count", Duration::from_secs(20), || {
+        let blocks = Journal::open(&setup.database).blocks();
+        blocks.values().filter(|block| block.status == "accepted").count() == 2
+    });
+    let log = || std::fs::read_to_string(dir.path().join("serve.log")).unwrap();
+    wait_until("the wrong payee to be named", Duration::from_secs(20), || {
+        log().contains("do not pay payout_address")
+    });
+    pool.stop();
+    assert_eq!(log().matches("do not pay payout_address").count(), 1, "said once");
+    taken.check(&setup.database);
+}
+
+#[test]
 fn posted_work_comes_before_work_that_is_asked_for() {
     let (node, dirs) = (
         Geth::start(),

@@ -16,7 +16,8 @@ use otedama_chain::node::{SubmitOutcome, check_genesis, check_network};
 use otedama_chain::{ChainSpec, Family, Template};
 use otedama_hash::Hash256;
 use tokio::sync::watch;
-use tracing::debug;
+use tokio::time::Instant;
+use tracing::{debug, warn};
 
 use super::http::Http;
 use super::{Fate, NodeError, SUBMIT, Tip};
@@ -25,29 +26,57 @@ use crate::config;
 /// How often a node is asked for work while changed work is waited for.
 const POLL: Duration = Duration::from_millis(500);
 
+/// Between two calls for work at least, however much is posted.
+const BETWEEN_ASKS: Duration = Duration::from_millis(50);
+
 /// Headers that were posted and may still be worked on.
 const HEADERS_KEPT: usize = 16;
+
+/// How often a seal is handed over that the node answers with `false`. core-geth answers so too while its sealer is
+/// busy ("Sealing result is not read by miner"), and doesn't say which it was.
+const SEAL_TRIES: u32 = 3;
+
+/// Pause before a seal is handed over again.
+const SEAL_AGAIN: Duration = Duration::from_millis(300);
 
 /// Where nodes post their work (`--miner.notify`).
 ///
 /// Anybody might post there, so a post is a hint to ask the node, no more; a posted header is used if the node itself
 /// names its hash as work.
-#[derive(Debug)]
 pub struct Posts {
+    spec: &'static ChainSpec,
+    family: Arc<dyn Family>,
     count: watch::Sender<u64>,
-    headers: Mutex<VecDeque<([u8; 32], Bytes)>>,
+    headers: Mutex<VecDeque<Posted>>,
 }
 
-impl Default for Posts {
-    fn default() -> Self {
-        Self {
-            count: watch::Sender::new(0),
-            headers: Mutex::default(),
-        }
+/// A header that was posted.
+#[derive(Clone)]
+struct Posted {
+    seal_hash: [u8; 32],
+    coinbase: [u8; 20],
+    body: Bytes,
+}
+
+impl std::fmt::Debug for Posts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Posts")
+            .field("count", &self.count)
+            .finish_non_exhaustive()
     }
 }
 
 impl Posts {
+    /// Takes the work of nodes of this chain.
+    pub fn new(spec: &'static ChainSpec) -> Self {
+        Self {
+            spec,
+            family: otedama_chain::family(spec),
+            count: watch::Sender::new(0),
+            headers: Mutex::default(),
+        }
+    }
+
     /// What answers the posts.
     pub fn routes(self: &Arc<Self>) -> Router {
         let posts = Arc::clone(self);
@@ -59,9 +88,18 @@ impl Posts {
     }
 
     fn take(&self, body: Bytes) {
+        if let Err(error) = self.family.parse_template(self.spec, &body) {
+            return debug!(%error, "what was posted is no work");
+        }
         if let Ok(header) = Header::parse(&body) {
+            let posted = Posted {
+                seal_hash: header.seal_hash(),
+                coinbase: header.coinbase,
+                body,
+            };
             let mut headers = self.headers.lock().unwrap_or_else(PoisonError::into_inner);
-            headers.push_back((header.seal_hash(), body));
+            headers.retain(|known| known.seal_hash != posted.seal_hash);
+            headers.push_back(posted);
             if headers.len() > HEADERS_KEPT {
                 headers.pop_front();
             }
@@ -70,10 +108,9 @@ impl Posts {
     }
 
     /// The header with this seal hash, as it was posted.
-    fn header(&self, seal_hash: &[u8]) -> Option<Bytes> {
+    fn header(&self, seal_hash: &[u8]) -> Option<Posted> {
         let headers = self.headers.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = headers.iter().rev().find(|(hash, _)| hash == seal_hash);
-        found.map(|(_, body)| body.clone())
+        headers.iter().find(|known| known.seal_hash == seal_hash).cloned()
     }
 }
 
@@ -82,18 +119,24 @@ impl Posts {
 pub struct GethNode {
     http: Http,
     posts: Arc<Posts>,
+    /// Whom its blocks should pay.
+    payout: Vec<u8>,
+    /// Whom they pay instead, as far as that has been said.
+    pays_instead: Mutex<Option<[u8; 20]>>,
     genesis_checked: AtomicBool,
 }
 
 impl GethNode {
-    /// A node that nobody has talked to yet.
+    /// A node that nobody has talked to yet, whose blocks should pay the account `payout`.
     ///
     /// # Errors
     /// When its address is no URL.
-    pub fn new(node: &config::Node, posts: Arc<Posts>) -> Result<Self, InvalidUri> {
+    pub fn new(node: &config::Node, posts: Arc<Posts>, payout: Vec<u8>) -> Result<Self, InvalidUri> {
         Ok(Self {
             http: Http::new(node, "/")?,
             posts,
+            payout,
+            pays_instead: Mutex::new(None),
             genesis_checked: AtomicBool::new(false),
         })
     }
@@ -111,6 +154,7 @@ impl GethNode {
     ) -> Result<Template, NodeError> {
         let mut posts = self.posts.count.subscribe();
         loop {
+            let earliest = Instant::now() + BETWEEN_ASKS;
             let template = self.work(spec, family).await?;
             if template.long_poll_id.as_deref() != long_poll_id {
                 return Ok(template);
@@ -119,6 +163,9 @@ impl GethNode {
                 () = tokio::time::sleep(POLL) => {}
                 _ = posts.changed() => debug!(node = self.name(), "work was posted"),
             }
+            tokio::time::sleep_until(earliest).await;
+            // Whatever was posted meanwhile is asked for now.
+            posts.mark_unchanged();
         }
     }
 
@@ -127,9 +174,10 @@ impl GethNode {
         let json = geth::work(status, &body)?;
         let mut template = family.parse_template(spec, json)?;
         let id = template.work_id();
-        if let Some(header) = id.as_ref().and_then(|id| self.posts.header(id))
-            && let Ok(full) = family.parse_template(spec, &header)
+        if let Some(posted) = id.as_ref().and_then(|id| self.posts.header(id))
+            && let Ok(full) = family.parse_template(spec, &posted.body)
         {
+            self.check_payee(posted.coinbase);
             template = full;
         } else {
             let parent = template.height.saturating_sub(1);
@@ -145,7 +193,18 @@ impl GethNode {
         let Some(solution) = Solution::from_bytes(block) else {
             return Ok(SubmitOutcome::Rejected("not a solution".to_owned()));
         };
-        let (status, body) = self.http.call(geth::submit_work(&solution), SUBMIT).await?;
+        for _ in 1..SEAL_TRIES {
+            let outcome = self.submit_once(&solution).await?;
+            if outcome.is_kept() {
+                return Ok(outcome);
+            }
+            tokio::time::sleep(SEAL_AGAIN).await;
+        }
+        self.submit_once(&solution).await
+    }
+
+    async fn submit_once(&self, solution: &Solution) -> Result<SubmitOutcome, NodeError> {
+        let (status, body) = self.http.call(geth::submit_work(solution), SUBMIT).await?;
         Ok(geth::submit_outcome(status, &body)?)
     }
 
@@ -179,8 +238,33 @@ impl GethNode {
             let is_it = [header.hash(), header.seal_hash()]
                 .into_iter()
                 .any(|id| Hash256::from_be_bytes(id) == *hash);
-            if is_it { Fate::InBestChain } else { Fate::Orphaned }
+            if !is_it {
+                return Fate::Orphaned;
+            }
+            self.check_payee(header.coinbase);
+            Fate::InBestChain
         }))
+    }
+
+    /// Says so, once for each account, if the node has its blocks pay another account than the pool's.
+    fn check_payee(&self, coinbase: [u8; 20]) {
+        if coinbase[..] == self.payout[..] {
+            return;
+        }
+        let before = self
+            .pays_instead
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .replace(coinbase);
+        if before != Some(coinbase) {
+            warn!(
+                node = self.name(),
+                pays = const_hex::encode_prefixed(coinbase),
+                payout_address = const_hex::encode_prefixed(&self.payout),
+                "this node has blocks that do not pay payout_address, from which the pool's miners are to be paid; \
+                 start the node that makes them with that --miner.etherbase"
+            );
+        }
     }
 
     async fn block(&self, at: BlockAt) -> Result<Option<Header>, NodeError> {
@@ -190,5 +274,26 @@ impl GethNode {
 
     async fn call(&self, body: String) -> Result<(u16, Bytes), NodeError> {
         self.http.call(body, self.http.timeout()).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use otedama_chain::coins::etc;
+
+    use super::*;
+
+    #[test]
+    fn a_post_that_is_no_work_is_no_hint() {
+        let posts = Posts::new(&etc::REGTEST);
+        let count = posts.count.subscribe();
+        for body in ["", "{}", "[]", r#"["0x00"]"#, r#"{"number":"0x1"}"#] {
+            posts.take(Bytes::from(body));
+            assert!(!count.has_changed().unwrap(), "{body}");
+        }
+        let hash = "0".repeat(64);
+        let work = format!(r#"["0x{hash}","0x{hash}","0x{}","0x1"]"#, "f".repeat(64));
+        posts.take(Bytes::from(work));
+        assert!(count.has_changed().unwrap());
     }
 }

@@ -89,7 +89,7 @@ pub(super) fn prepare(
         (Some(verifier(&*backend)?), None)
     };
     let family = otedama_chain::family(spec);
-    let posts = Arc::new(Posts::default());
+    let posts = Arc::new(Posts::new(spec));
     let nodes = Nodes::new(spec, family, startup::nodes(chain, spec, clock, &posts)?, clock);
     let parts = ChainParts {
         spec,

@@ -216,7 +216,13 @@ pub(super) fn nodes(
                 FamilyRules::CryptoNote(_) => MonerodNode::new(node, &chain.payout_address)
                     .map(|node| NodeHandle::Monerod(Arc::new(node))),
                 FamilyRules::Ethereum(_) => {
-                    GethNode::new(node, Arc::clone(posts)).map(|node| NodeHandle::Geth(Arc::new(node)))
+                    let payout = otedama_chain::family(spec).payout_script(spec, &chain.payout_address);
+                    let payout = payout.map_err(|error| StartError::PayoutAddress {
+                        chain: spec.to_string(),
+                        error,
+                    })?;
+                    GethNode::new(node, Arc::clone(posts), payout)
+                        .map(|node| NodeHandle::Geth(Arc::new(node)))
                 }
                 _ => BitcoindNode::new(node).map(|node| NodeHandle::Bitcoind(Arc::new(node))),
             };

@@ -50,6 +50,8 @@ struct State {
     works: VecDeque<Header>,
     posts_to: Option<(SocketAddr, Notify)>,
     seals: Vec<Seal>,
+    /// So many seals are refused without a look.
+    is_busy_for: usize,
     calls: Vec<String>,
     /// Tells headers on the same block apart.
     count: u64,
@@ -76,6 +78,7 @@ impl Geth {
             works: VecDeque::new(),
             posts_to: None,
             seals: Vec::new(),
+            is_busy_for: 0,
             calls: Vec::new(),
             count: 0,
         };
@@ -98,6 +101,11 @@ impl Geth {
     /// From now on new work is posted there.
     pub(crate) fn notify(&self, to: SocketAddr, form: Notify) {
         self.lock().posts_to = Some((to, form));
+    }
+
+    /// Refuses so many seals without a look, as core-geth does while its sealer doesn't listen.
+    pub(crate) fn be_busy_for(&self, seals: usize) {
+        self.lock().is_busy_for = seals;
     }
 
     /// Height of its tip.
@@ -263,6 +271,10 @@ fn answer(state: &Mutex<State>, method: &str, params: &Value) -> Answer {
             else {
                 return Err((-32602, "invalid argument"));
             };
+            if state.is_busy_for > 0 {
+                state.is_busy_for -= 1;
+                return Ok(json!(false));
+            }
             let height = state.tip().number;
             let seal = state.judge(nonce, seal_hash, mix);
             state.seals.push(seal);
