@@ -302,9 +302,37 @@ fn two_sockets_do_not_share_an_address() {
          nothing else has"
     );
     assert!(error("api: { address: \"127.0.0.1:3333\" }\n").contains("is taken by pool.address"));
+    let notify = |address: &str| {
+        format!(
+            "chains:\n  - coin: ETC\n    network: regtest\n    nodes: [{{ url: 'http://a:1' }}]\n    payout_address: \
+             '0x00000000000000000000000000000000000000f0'\n    notify_address: '{address}'\n"
+        )
+    };
+    assert!(
+        error(&notify("127.0.0.1:8080"))
+            .contains("api.address: 0.0.0.0:8080 is taken by chains[0].notify_address")
+    );
+    load(&notify("127.0.0.1:8550"));
     load("pool: { address: \"127.0.0.2:8080\" }\napi: { address: \"127.0.0.1:8080\" }\n");
     load("pool: { address: \"127.0.0.1:0\" }\napi: { address: \"127.0.0.1:0\" }\n");
     load("pool: { address: \"0.0.0.0:8080\" }\napi: { enable: false }\n");
+}
+
+#[test]
+fn a_coin_and_network_is_configured_once() {
+    let two = |network: &str| {
+        let node = format!("payout_address: {REGTEST}, nodes: [{{ url: 'http://a:1' }}]");
+        format!(
+            "chains:\n  - {{ coin: BTC, network: regtest, {node} }}\n  - {{ coin: {network}, address: '0.0.0.0:4444', \
+             {node} }}\n"
+        )
+    };
+    assert_eq!(
+        error(&two("btc, network: regtest")),
+        "config.yaml:3:13: chains[1].coin: btc regtest is chains[0] already\n  allowed: another coin or network; \
+         further nodes of this one belong into chains[0].nodes"
+    );
+    load(&two("DEV, network: regtest"));
 }
 
 #[test]

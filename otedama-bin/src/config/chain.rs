@@ -58,8 +58,9 @@ pub struct Chain {
     pub notify_address: Option<SocketAddr>,
     /// Overrides `pool.rewards` for this chain.
     pub rewards: Option<Rewards>,
-    /// How share difficulty follows a miner's speed on this chain; without it `pool.vardiff`, and for RandomX, Ethash
-    /// and `KawPow`, whose miners are slower by orders of magnitude, a start that suits them.
+    /// How share difficulty follows a miner's speed on this chain; without it `pool.vardiff`. For RandomX, Ethash
+    /// and `KawPow`, whose miners are slower by orders of magnitude, no more than its rate is taken, beside limits that
+    /// suit them.
     pub vardiff: Option<Vardiff>,
     /// How often a template is renewed while the block stays the same.
     #[serde(with = "duration")]

@@ -25,6 +25,11 @@ pub(super) fn check(check: &mut Check, config: &Config) {
             open.push(("pool.tls.address".to_owned(), config.pool.tls.address));
         }
     }
+    // Nodes may post there whether miners may connect or not.
+    for (index, chain) in config.chains.iter().enumerate() {
+        let key = format!("chains[{index}].notify_address");
+        open.extend(chain.notify_address.map(|address| (key, address)));
+    }
     let http = [
         ("api.address", config.api.enable, config.api.address),
         (

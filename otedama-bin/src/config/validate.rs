@@ -36,6 +36,7 @@ pub(super) fn validate(config: &Config) -> Vec<Finding> {
     pool(&mut check, config);
     for (index, chain) in config.chains.iter().enumerate() {
         self::chain(&mut check, &format!("chains[{index}]"), index, chain);
+        once(&mut check, &config.chains[..index], index, chain);
     }
     storage(&mut check, config);
     logging(&mut check, config);
@@ -203,6 +204,19 @@ fn rewards(check: &mut Check, key: &str, rewards: &Rewards) {
     match rewards.window {
         Window::Time(time) => check.time(&key, time, MINUTE..=365 * DAY),
         Window::Work(multiple) => check.range(&key, multiple, 0.01..=1000.0),
+    }
+}
+
+/// Shares, blocks and debts are kept by coin and network, so two entries would each take the other's for their own.
+fn once(check: &mut Check, before: &[Chain], index: usize, chain: &Chain) {
+    let is_same =
+        |other: &Chain| other.coin.eq_ignore_ascii_case(&chain.coin) && other.network == chain.network;
+    if let Some(first) = before.iter().position(is_same) {
+        check.add(
+            format!("chains[{index}].coin"),
+            format!("{} {} is chains[{first}] already", chain.coin, chain.network),
+            format!("another coin or network; further nodes of this one belong into chains[{first}].nodes"),
+        );
     }
 }
 

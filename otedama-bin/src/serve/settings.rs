@@ -78,15 +78,17 @@ fn vardiff(config: &Config, chain: &Chain, spec: &ChainSpec) -> Vardiff {
     let of_pool = config.pool.vardiff.clone();
     match slow_start(spec) {
         None => of_pool,
-        // On a private network everything counts that is a block.
+        // The pool's own limits are in units of another algorithm.
         Some(start) => Vardiff {
             start,
+            // On a private network everything counts that is a block.
             min: if spec.network == Network::Regtest {
                 start * 1e-4
             } else {
                 start * 0.05
             },
-            ..of_pool
+            max: Vardiff::default().max,
+            shares_per_minute: of_pool.shares_per_minute,
         },
     }
 }
@@ -132,5 +134,33 @@ pub fn shards(config: &Config, spec: &ChainSpec) -> usize {
         _ if !spec.jobs_differ() => 1,
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         count => count,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use otedama_chain::coins;
+
+    use super::*;
+
+    #[test]
+    fn limits_for_one_algorithm_do_not_contradict_the_start_of_another() {
+        for limits in [(0.05, 0.001, 100.0), (1e-9, 1e-9, 1e-9), (1e12, 1e12, 1e13)] {
+            let mut config = Config::default();
+            let (start, min, max) = limits;
+            config.pool.vardiff = Vardiff {
+                start,
+                min,
+                max,
+                ..Vardiff::default()
+            };
+            for spec in coins::all() {
+                let vardiff = pool(&config, &Chain::default(), spec).vardiff;
+                assert!(
+                    vardiff.min <= vardiff.start && vardiff.start <= vardiff.max,
+                    "{spec}: {vardiff:?}"
+                );
+            }
+        }
     }
 }
