@@ -44,6 +44,12 @@ pub(super) fn health(service: &Service) -> Health {
         if chain.nodes.best().is_none() {
             problems.push(format!("{name}: no node can be used"));
         }
+        let verification = chain.verification.as_ref();
+        problems.extend(
+            verification
+                .and_then(|verification| verification.problem())
+                .map(|problem| format!("{name}: {problem}")),
+        );
     }
     Health {
         healthy: problems.is_empty(),

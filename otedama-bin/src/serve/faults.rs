@@ -44,7 +44,8 @@ impl Faults {
         });
     }
 
-    fn report(&self, part: &str) {
+    /// A part of the program has panicked.
+    pub fn report(&self, part: &str) {
         error!(part, "panicked; the program stops");
         // Nobody listens only when the program is ending already.
         let _ = self.0.send(());

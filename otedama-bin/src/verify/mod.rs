@@ -1,18 +1,21 @@
 //! Proofs of work that take milliseconds and hundreds of megabytes: verified on threads of their own, so that the
 //! threads that serve miners never wait for one.
 
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use otedama_devices::cpu::memory::available_bytes;
-use otedama_devices::{EpochOptions, Epochs};
-use otedama_hash::{EpochInput, EpochKey, HashBackend, MemoryPlan, PagePolicy, PowHash};
+use otedama_devices::{EpochOptions, EpochState, Epochs};
+use otedama_hash::{EpochInput, EpochKey, HashBackend, MemoryPlan, PagePolicy, PowHash, PrepareError};
 use otedama_pool::verify_queue::{Pending, Queue};
 use otedama_pool::{ConnId, Ticket, VerifyRequest};
+use tracing::error;
 
 use crate::serve::clock::Clock;
 use crate::serve::faults::Faults;
@@ -40,6 +43,9 @@ struct Shared {
     epochs: Epochs,
     shards: Vec<Mailbox>,
     clock: Clock,
+    faults: Faults,
+    /// Whether the end of the thread that builds was reported.
+    is_reported: AtomicBool,
     state: Mutex<State>,
     /// Signalled when there is something to do.
     wake: Condvar,
@@ -52,7 +58,22 @@ struct State {
     queue: Queue,
     /// Epochs of work that may still come in, the newest first.
     live: Vec<EpochKey>,
+    /// Epochs whose shares can't be verified, the newest last.
+    broken: Vec<Broken>,
+    /// Why the newest template belongs to no epoch.
+    no_epoch: Option<PrepareError>,
     closed: bool,
+}
+
+/// Epochs that are remembered as broken: the two that are live, and some that are over.
+const BROKEN_KEPT: usize = 4;
+
+/// An epoch whose shares can't be verified.
+struct Broken {
+    key: EpochKey,
+    why: String,
+    /// Its cache was there, but a thread couldn't use it.
+    was_built: bool,
 }
 
 impl Verification {
@@ -78,6 +99,8 @@ impl Verification {
             backend,
             shards,
             clock,
+            faults: faults.clone(),
+            is_reported: AtomicBool::new(false),
             state: Mutex::default(),
             wake: Condvar::new(),
             waiting: AtomicUsize::new(0),
@@ -97,15 +120,21 @@ impl Verification {
     /// Names the epoch of the work at hand and, where the node tells, the one that follows; its cache is built ahead.
     pub fn advance(&self, at: EpochInput, next: Option<EpochInput>) {
         let backend = &self.shared.backend;
-        let Ok(current) = backend.epoch(at) else {
-            // Its shares are answered as not verifiable; a node that names no seed is not one of this chain.
-            return tracing::error!(?at, "the template names no epoch");
+        let current = match backend.epoch(at) {
+            Ok(current) => current,
+            Err(why) => {
+                // Its shares are answered as not verifiable; a node that names no seed is not one of this chain.
+                error!(?at, %why, "the template names no epoch");
+                self.shared.lock().no_epoch = Some(why);
+                return;
+            }
         };
         let next = next
             .or_else(|| backend.upcoming(at))
             .and_then(|next| backend.epoch(next).ok());
         {
             let mut state = self.shared.lock();
+            state.no_epoch = None;
             if state.live.first() != Some(&current) {
                 state.live.insert(0, current);
                 // The one before, for shares that are under way.
@@ -114,6 +143,29 @@ impl Verification {
         }
         self.shared.epochs.advance(current, next);
         self.shared.wake.notify_all();
+        // Nobody else looks while no share comes.
+        self.shared.look_up(current);
+    }
+
+    /// Why the shares that come in now can't be verified, if so.
+    pub fn problem(&self) -> Option<String> {
+        let current = {
+            let state = self.shared.lock();
+            if let Some(why) = &state.no_epoch {
+                return Some(format!("shares can't be verified: {why}"));
+            }
+            *state.live.first()?
+        };
+        let found = self.shared.look_up(current);
+        if let EpochState::Failed(why) = &found {
+            self.shared.broken(current, &why.to_string(), false);
+        }
+        let is_built = matches!(found, EpochState::Ready(_));
+        let state = self.shared.lock();
+        let broken = state.broken.iter().find(|broken| broken.key == current);
+        broken
+            .filter(|broken| broken.was_built || !is_built)
+            .map(|broken| format!("shares can't be verified: {}", broken.why))
     }
 
     /// How many shares wait.
@@ -144,6 +196,37 @@ impl Verification {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is known of an epoch. If the thread that builds them is gone none will ever be ready, so the program has to
+    /// be started afresh.
+    fn look_up(&self, key: EpochKey) -> EpochState {
+        let found = self.epochs.get(key);
+        if matches!(found, EpochState::Failed(PrepareError::Stopped { .. }))
+            && !self.is_reported.swap(true, Ordering::Relaxed)
+        {
+            self.faults.report("epochs");
+        }
+        found
+    }
+
+    /// Shares of an epoch can't be verified, which is said once.
+    fn broken(&self, key: EpochKey, why: &str, was_built: bool) {
+        let mut state = self.lock();
+        if let Some(known) = state.broken.iter_mut().find(|known| known.key == key) {
+            known.was_built |= was_built;
+            return;
+        }
+        let hex = const_hex::encode(key.0);
+        error!(key = hex, %why, "shares of this epoch can't be verified and are not credited");
+        state.broken.push(Broken {
+            key,
+            why: why.to_owned(),
+            was_built,
+        });
+        if state.broken.len() > BROKEN_KEPT {
+            state.broken.remove(0);
+        }
     }
 
     /// Tells the shards what became of their shares.

@@ -7,7 +7,6 @@ use otedama_devices::EpochState;
 use otedama_hash::{EpochKey, Hasher, PowHash};
 use otedama_pool::verify_queue::Pending;
 use otedama_pool::{Claim, VerifyRequest};
-use tracing::error;
 
 use super::{Shared, State};
 use crate::shard::VERIFY_BATCH;
@@ -25,8 +24,8 @@ const HASHERS: usize = 2;
 enum Task {
     /// Verify.
     Verify(EpochKey, Vec<Pending>),
-    /// Nobody can verify these.
-    GiveUp(EpochKey, Vec<Pending>),
+    /// Nobody can verify these, and why.
+    GiveUp(EpochKey, String, Vec<Pending>),
     /// End.
     End,
 }
@@ -39,12 +38,8 @@ pub(super) fn run(shared: &Shared) {
     loop {
         match next(shared, size, &mut hashers) {
             Task::End => return,
-            Task::GiveUp(key, batch) => {
-                error!(
-                    key = const_hex::encode(key.0),
-                    shares = batch.len(),
-                    "shares of an epoch that can't be built are not credited"
-                );
+            Task::GiveUp(key, why, batch) => {
+                shared.broken(key, &why, false);
                 shared.answer(batch.into_iter().map(|pending| (pending, None)));
             }
             Task::Verify(key, batch) => {
@@ -71,18 +66,20 @@ fn next(shared: &Shared, size: usize, hashers: &mut Vec<(EpochKey, Box<dyn Hashe
         }
         let State { queue, live, .. } = &mut *state;
         hashers.retain(|(key, _)| live.contains(key));
-        let ready = |key| matches!(shared.epochs.get(key), EpochState::Ready(_));
+        let ready = |key| matches!(shared.look_up(key), EpochState::Ready(_));
         if let Some((key, batch)) = queue.take(size, ready) {
             return Task::Verify(key, batch);
         }
-        let hopeless = |key| match shared.epochs.get(key) {
-            EpochState::Ready(_) => false,
-            EpochState::Failed(_) => true,
-            // Only the current epoch is still being built; one before it has made room.
-            EpochState::Missing => live.first() != Some(&key),
+        let current = live.first().copied();
+        let hopeless = |key| match shared.look_up(key) {
+            EpochState::Ready(_) => None,
+            EpochState::Failed(why) => Some(why.to_string()),
+            // Only the current epoch is still being built.
+            EpochState::Missing if Some(key) == current => None,
+            EpochState::Missing => Some("it is over, and its cache has made room".to_owned()),
         };
-        if let Some((key, batch)) = queue.take(usize::MAX, hopeless) {
-            return Task::GiveUp(key, batch);
+        if let Some((key, batch)) = queue.take(usize::MAX, |key| hopeless(key).is_some()) {
+            return Task::GiveUp(key, hopeless(key).unwrap_or_default(), batch);
         }
         state = if state.queue.is_empty() {
             shared.wake.wait(state).unwrap_or_else(PoisonError::into_inner)
@@ -112,8 +109,9 @@ fn hasher<'a>(
         };
         let hasher = prepared
             .hasher()
-            .map_err(|why| error!(%why, "shares can't be verified"))
+            .map_err(|why| shared.broken(key, &why.to_string(), true))
             .ok()?;
+        shared.lock().broken.retain(|broken| broken.key != key);
         if hashers.len() == HASHERS {
             hashers.remove(0);
         }
