@@ -74,7 +74,7 @@ pub enum Status {
     /// All work of its job has been handed out; it waits for another one.
     Exhausted,
     /// What its job needs can't be had, or not by all of its parallel units. It tries again with a later
-    /// job.
+    /// job, except after [`PrepareError::Gone`]: then only a device that is opened anew can mine.
     Failed(PrepareError),
 }
 

@@ -163,6 +163,14 @@ pub enum PrepareError {
         /// Which algorithm.
         algorithm: Algorithm,
     },
+    /// Nobody prepares anything any more: the thread that did has panicked.
+    #[error(
+        "{algorithm} can not be made ready: the thread that prepares it has ended by a fault; start the program anew"
+    )]
+    Gone {
+        /// Which algorithm.
+        algorithm: Algorithm,
+    },
 }
 
 fn room(limit_bytes: Option<u64>) -> String {

@@ -293,6 +293,9 @@ impl State {
     fn settle(&mut self, task: &Task, result: Result<Arc<dyn Prepared>, PrepareError>) {
         self.building = None;
         if !self.wanted.contains(&task.key) {
+            // Ready before it could be called off. The lock is held, so it is not given back here.
+            let late = result.ok().map(|prepared| Arc::new(Lease::new(prepared)));
+            self.dropped.extend(late);
             return;
         }
         match result {
@@ -329,7 +332,7 @@ impl Shared {
     fn look_up(&self, state: &State, key: EpochKey) -> EpochState {
         match state.look_up(key) {
             // The thread is gone: a backend has panicked.
-            EpochState::Missing if state.closed => EpochState::Failed(PrepareError::Stopped {
+            EpochState::Missing if state.closed => EpochState::Failed(PrepareError::Gone {
                 algorithm: self.backend.algorithm(),
             }),
             found => found,

@@ -1,6 +1,8 @@
 //! Epochs on a machine of a few bytes.
 
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
+use std::sync::mpsc::{Sender, channel};
 
 use otedama_hash::{Algorithm, Hasher, Hits, MemoryReport, NonceRange, Pages, PowHash, PowInput, ScanWork};
 
@@ -16,6 +18,8 @@ const ONE_MODE: EpochKey = EpochKey([0xfe; 32]);
 const SLOW: EpochKey = EpochKey([0xfc; 32]);
 /// Panics.
 const PANICS: EpochKey = EpochKey([0xfd; 32]);
+/// Is ready just when it is called off.
+const LATE: EpochKey = EpochKey([0xfb; 32]);
 
 /// A machine with so much memory, of which prepared epochs take some until they are dropped.
 #[derive(Clone, Default)]
@@ -26,12 +30,15 @@ struct Machine {
     full: Arc<AtomicU64>,
     /// And in light mode.
     light: Arc<AtomicU64>,
+    /// Where it is told whether the lock is free when an epoch's memory is given back.
+    watched: Arc<OnceLock<(Weak<Shared>, Sender<bool>)>>,
 }
 
 struct Held {
     used: Arc<AtomicU64>,
     plan: MemoryPlan,
     slow: bool,
+    watched: Arc<OnceLock<(Weak<Shared>, Sender<bool>)>>,
 }
 
 fn bytes(plan: MemoryPlan) -> u64 {
@@ -73,7 +80,11 @@ impl HashBackend for Machine {
             used: Arc::clone(&self.used),
             plan: memory,
             slow: key == SLOW,
+            watched: Arc::clone(&self.watched),
         };
+        while key == LATE && !setup.is_stopped() {
+            std::thread::yield_now();
+        }
         let setup = Setup {
             limit_bytes: Some(self.size.load(Ordering::SeqCst).saturating_sub(before)),
             ..*setup
@@ -106,6 +117,11 @@ impl Drop for Held {
             std::thread::sleep(RELEASE_WAIT * 8);
         }
         self.used.fetch_sub(bytes(self.plan), Ordering::SeqCst);
+        if let Some((shared, tell)) = self.watched.get()
+            && let Some(shared) = shared.upgrade()
+        {
+            let _ = tell.send(shared.state.try_lock().is_ok());
+        }
     }
 }
 
@@ -389,8 +405,22 @@ fn whoever_listens_hears_of_every_epoch_that_is_ready_or_has_failed() {
 fn nobody_waits_for_a_backend_that_has_panicked() {
     let (epochs, _) = on_machine(MemoryPlan::Full, 100);
     epochs.advance(PANICS, None);
-    let stopped = |state| matches!(state, EpochState::Failed(PrepareError::Stopped { .. }));
-    assert!(stopped(epochs.wait(PANICS)));
+    let gone = |state| matches!(state, EpochState::Failed(PrepareError::Gone { .. }));
+    assert!(gone(epochs.wait(PANICS)));
     epochs.advance(key(1), None);
-    assert!(stopped(epochs.wait(key(1))));
+    assert!(gone(epochs.wait(key(1))));
+}
+
+#[test]
+fn what_is_ready_too_late_is_given_back_without_the_lock() {
+    let (epochs, machine) = on_machine(MemoryPlan::Full, 100);
+    let (tell, told) = channel();
+    let watch = (Arc::downgrade(&epochs.shared), tell);
+    assert!(machine.watched.set(watch).is_ok());
+    epochs.advance(LATE, None);
+    while epochs.shared.lock().building.is_none() {
+        std::thread::yield_now();
+    }
+    epochs.advance(BROKEN, None);
+    assert_eq!(told.recv(), Ok(true));
 }
