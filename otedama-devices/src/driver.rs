@@ -25,8 +25,9 @@ pub enum Answer {
     Header(HeaderAnswer),
     /// The blob of the job.
     Blob {
-        /// Its whole nonce, with any part that the pool fixed. Where it lies within the blob, it is
-        /// written there as 4 bytes, least significant first.
+        /// Its whole nonce, with any part that the pool fixed. Where it lies within the blob
+        /// ([`BlobLayout::nonce_at`](otedama_hash::BlobLayout::nonce_at)), it is written there as 4 bytes, least
+        /// significant first.
         nonce: u64,
     },
 }

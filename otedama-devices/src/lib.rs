@@ -17,7 +17,6 @@ pub use cpu::{CpuDriver, CpuMiner, CpuOptions};
 pub use driver::{Answer, Counters, Device, DeviceDriver, HeaderAnswer, OpenError, Solution, Status};
 pub use epochs::{EpochOptions, EpochState, Epochs};
 pub use job::{
-    BlobWork, Extranonce2, HeaderWork, JobDescription, JobError, MAX_BLOB_LEN, MAX_EXTRANONCE2_LEN,
-    WorkDescription, nonces_under,
+    BlobWork, Extranonce2, HeaderWork, JobDescription, JobError, MAX_EXTRANONCE2_LEN, WorkDescription,
 };
 pub use scheduler::{HeaderPart, Part, WorkSource, WorkUnit};

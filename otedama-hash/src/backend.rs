@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::Algorithm;
+use crate::layout::BlobLayout;
 use crate::memory::MemoryReport;
 use crate::primitives::{Hash256, Target};
 use crate::setup::{MemoryPlan, Setup};
@@ -199,6 +200,13 @@ pub trait HashBackend: Send + Sync {
     ///
     /// Miners hand out work and read counters in steps of this size.
     fn scan_len(&self, plan: MemoryPlan) -> u64;
+
+    /// What is hashed, and where the nonce is: unless a backend says otherwise, Bitcoin's header.
+    ///
+    /// Devices put the nonces that they find there before they report them.
+    fn layout(&self) -> BlobLayout {
+        BlobLayout::HEADER
+    }
 
     /// The key of the cache or dataset that `at` needs.
     ///

@@ -5,7 +5,8 @@
 pub mod algorithm;
 pub mod backend;
 pub mod ethash;
-mod kawpow;
+pub mod kawpow;
+pub mod layout;
 pub mod memory;
 pub mod primitives;
 #[cfg(feature = "randomx")]
@@ -23,6 +24,7 @@ pub use backend::{
     PrepareError, Prepared, ScanWork,
 };
 pub use ethash::keccak256;
+pub use layout::BlobLayout;
 pub use memory::{MemoryReport, PagePolicy, Pages};
 pub use primitives::{CompactError, Difficulty, DifficultyError, Hash256, HexError, Target, U256, Work};
 pub use registry::Registry;

@@ -55,7 +55,7 @@ pub fn benchmark(
     let count = threads(wanted);
     // The target is met by one hash in 2^256, so nothing ever arrives here.
     let (solutions, _none) = sync_channel(1);
-    let mut device = CpuMiner::start(Arc::clone(backend), options(wanted, light), &solutions)?;
+    let mut device = CpuMiner::start(Arc::clone(backend), options(wanted, light, 0), &solutions)?;
     device.set_job(Arc::new(job(algorithm)))?;
     loop {
         std::thread::sleep(WARM_UP);

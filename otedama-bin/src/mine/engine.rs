@@ -136,7 +136,7 @@ fn prepare(
     let registry = Registry::with_builtin();
     let backend = choose(&registry, config.algorithm, config.backend.as_deref())?;
     let (to_forwarder, from_devices) = sync_channel::<Solution>(MAX_SOLUTIONS);
-    let options = options(config.threads, config.light);
+    let options = options(config.threads, config.light, config.seed);
     let device = CpuMiner::start(Arc::clone(backend), options, &to_forwarder)?;
     let (forward, solutions) = mpsc::channel(MAX_SOLUTIONS);
     // Devices block, the miner's loop must not: this thread stands between. It ends with the devices.
@@ -157,8 +157,8 @@ fn prepare(
 }
 
 /// How the CPU mines.
-pub(super) fn options(wanted_threads: usize, light: bool) -> CpuOptions {
-    let mut options = CpuOptions::new(threads(wanted_threads));
+pub(super) fn options(wanted_threads: usize, light: bool, seed: u64) -> CpuOptions {
+    let mut options = CpuOptions::new(threads(wanted_threads), seed);
     if light {
         options.epochs.memory = MemoryPlan::Light;
     }

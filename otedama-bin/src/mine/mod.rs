@@ -19,6 +19,7 @@ mod shares;
 mod stats;
 mod work;
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 use otedama_hash::{Algorithm, Difficulty};
@@ -65,7 +66,8 @@ pub struct MineConfig {
     pub suggest_difficulty: Option<Difficulty>,
     /// How long things may take.
     pub timing: Timing,
-    /// Where the jitter of reconnects comes from.
+    /// Where the jitter of reconnects comes from, and the first nonce where the pool fixes no part of it: with the
+    /// same seed two miners do the same work there.
     pub seed: u64,
 }
 
@@ -81,9 +83,15 @@ impl MineConfig {
             priority: Priority::Normal,
             suggest_difficulty: None,
             timing: Timing::default(),
-            seed: u64::from(std::process::id()),
+            seed: random_number(),
         }
     }
+}
+
+/// Another number in every process: the standard library seeds its hash maps with what the system gives. A process id
+/// would be the same in every container.
+fn random_number() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 /// How long things may take.

@@ -5,7 +5,7 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use otedama_hash::{Algorithm, EpochKey, PrepareError, Prepared};
+use otedama_hash::{EpochKey, HashBackend, PrepareError, Prepared};
 
 use super::worker::Tool;
 use crate::driver::{Solution, Status};
@@ -27,7 +27,9 @@ pub(super) struct Need {
 ///
 /// Its lock is taken before that of [`Epochs`], never while that one is held.
 pub(super) struct Board {
-    algorithm: Algorithm,
+    backend: Arc<dyn HashBackend>,
+    /// Where the search of a blob begins.
+    seed: u64,
     state: Mutex<State>,
     /// Signalled when the state changes, and by [`ring`](Self::ring).
     changed: Condvar,
@@ -90,9 +92,10 @@ pub(super) enum Next {
 }
 
 impl Board {
-    pub(super) fn new(algorithm: Algorithm, threads: usize) -> Self {
+    pub(super) fn new(backend: Arc<dyn HashBackend>, seed: u64, threads: usize) -> Self {
         Self {
-            algorithm,
+            backend,
+            seed,
             state: Mutex::default(),
             changed: Condvar::new(),
             hashes: (0..threads).map(|_| AtomicU64::new(0)).collect(),
@@ -110,7 +113,7 @@ impl Board {
         let mut state = self.lock();
         match &mut state.source {
             Some(source) => source.switch_to(job)?,
-            None => state.source = Some(WorkSource::new(job, self.algorithm)?),
+            None => state.source = Some(WorkSource::new(job, Arc::clone(&self.backend), self.seed)?),
         }
         state.leave_job();
         state.stop = Some(Arc::new(AtomicBool::new(false)));

@@ -33,12 +33,17 @@ pub struct CpuOptions {
     pub threads: NonZeroUsize,
     /// How caches and datasets are made ready, for algorithms that have them.
     pub epochs: EpochOptions,
+    /// Chooses the nonce with which a blob is begun, as in [`WorkSource::new`](crate::WorkSource::new).
+    pub seed: u64,
 }
 
 impl CpuOptions {
     /// So many mining threads; see [`topology::logical_cpus`]. Datasets where there is room for them, on huge
     /// pages where the system gives some, built by all cores.
-    pub fn new(threads: NonZeroUsize) -> Self {
+    ///
+    /// `seed` is a random number: with the same one, two miners on a pool that fixes no part of the nonce do the
+    /// same work.
+    pub fn new(threads: NonZeroUsize, seed: u64) -> Self {
         Self {
             threads,
             epochs: EpochOptions {
@@ -47,6 +52,7 @@ impl CpuOptions {
                 threads: topology::logical_cpus(),
                 room: memory::available_bytes,
             },
+            seed,
         }
     }
 }
@@ -106,7 +112,11 @@ impl CpuMiner {
         options: CpuOptions,
         solutions: &SyncSender<Solution>,
     ) -> Result<Self, OpenError> {
-        let board = Arc::new(Board::new(backend.algorithm(), options.threads.get()));
+        let board = Arc::new(Board::new(
+            Arc::clone(&backend),
+            options.seed,
+            options.threads.get(),
+        ));
         let bell = Arc::clone(&board);
         let epochs = Epochs::start_notifying(Arc::clone(&backend), options.epochs, move || bell.ring());
         let epochs = Arc::new(epochs.map_err(OpenError::Thread)?);
@@ -196,7 +206,7 @@ impl Device for CpuMiner {
     }
 
     fn set_job(&mut self, job: Arc<JobDescription>) -> Result<(), JobError> {
-        job.check(self.backend.algorithm())?;
+        job.check(&*self.backend)?;
         let need = self.need(&job)?;
         match &self.epochs {
             Some(epochs) => self.board.set_job(job, need, epochs),

@@ -138,7 +138,7 @@ fn confirm(
 ) -> Option<Solution> {
     let Assignment { job, unit, .. } = assignment;
     let answer = unit.answer(hit.nonce)?;
-    let blob = unit.blob_with(job, backend.algorithm(), hit.nonce);
+    let blob = unit.blob_with(job, backend.layout(), hit.nonce);
     let input = PowInput {
         blob: &blob,
         nonce: hit.nonce,

@@ -3,12 +3,10 @@
 mod blob;
 mod header;
 
-use otedama_hash::{Algorithm, EpochInput, PrepareError, Target};
+use otedama_hash::{Algorithm, EpochInput, HashBackend, PrepareError, Target};
 
-pub use blob::{BlobWork, MAX_BLOB_LEN, nonces_under};
+pub use blob::BlobWork;
 pub use header::{Extranonce2, HeaderWork, MAX_EXTRANONCE2_LEN};
-
-pub(crate) use blob::Layout;
 
 /// Everything that a device needs for the work of one job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,21 +78,18 @@ pub enum JobError {
 }
 
 impl JobDescription {
-    /// Whether no device that was opened for `algorithm` would fail to work on this job. That there is an
+    /// Whether no device that was opened for `backend` would fail to work on this job. That there is an
     /// epoch for it isn't looked at; [`Device::set_job`](crate::Device::set_job) does.
-    ///
-    /// A blob of an algorithm that `otedama-hash` doesn't carry may have any length up to [`MAX_BLOB_LEN`],
-    /// and its nonce lies outside.
     ///
     /// # Errors
     /// For every reason in [`JobError`] but the epoch.
-    pub fn check(&self, algorithm: Algorithm) -> Result<(), JobError> {
+    pub fn check(&self, backend: &dyn HashBackend) -> Result<(), JobError> {
         match &self.work {
-            WorkDescription::Headers(_) if !Layout::of(algorithm).has_headers => {
-                Err(JobError::NotOfHeaders { algorithm })
-            }
+            WorkDescription::Headers(_) if !backend.layout().takes_headers() => Err(JobError::NotOfHeaders {
+                algorithm: backend.algorithm(),
+            }),
             WorkDescription::Headers(work) => work.check(),
-            WorkDescription::Blob(work) => work.check(algorithm),
+            WorkDescription::Blob(work) => work.check(backend),
         }
     }
 

@@ -81,8 +81,9 @@ mod tests {
     use std::sync::Arc;
 
     use otedama_hash::backend::NONCE_OFFSET;
+    use otedama_hash::sha256d::Soft;
     use otedama_hash::sha256d::sha256d;
-    use otedama_hash::{Algorithm, NonceRange, Target};
+    use otedama_hash::{NonceRange, Target};
     use proptest::prelude::*;
 
     use super::*;
@@ -113,7 +114,7 @@ mod tests {
     }
 
     fn source(work: HeaderWork) -> WorkSource {
-        WorkSource::new(described(1, work), Algorithm::SHA256D).unwrap()
+        WorkSource::new(described(1, work), Arc::new(Soft), 0).unwrap()
     }
 
     /// The next unit, taken apart.
@@ -232,6 +233,18 @@ mod tests {
             |w| w.ntime += 1,
         ];
         let mut work = job(4, 0);
+        let unchanged = described(5, work.clone());
+        for change in &changes[..4] {
+            let mut other = work.clone();
+            change(&mut other);
+            source.switch_to(described(3, other)).unwrap();
+        }
+        source.switch_to(unchanged).unwrap();
+        assert_eq!(
+            source.next_unit(100).unwrap().nonces,
+            200..300,
+            "as if nothing had been"
+        );
         for change in changes {
             change(&mut work);
             source.switch_to(described(3, work.clone())).unwrap();

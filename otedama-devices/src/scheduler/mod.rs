@@ -1,17 +1,23 @@
-//! Splitting a job into units of work, none of which is handed out twice.
+//! Splitting jobs into units of work.
 
 mod blob;
 mod header;
 
+use core::mem;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use otedama_hash::backend::HEADER_LEN;
-use otedama_hash::{Algorithm, NonceRange};
+use otedama_hash::{BlobLayout, HashBackend, NonceRange};
 
 use crate::driver::{Answer, HeaderAnswer};
-use crate::job::{Extranonce2, JobDescription, JobError, Layout, WorkDescription};
+use crate::job::{Extranonce2, JobDescription, JobError, WorkDescription};
 use blob::BlobCursor;
 use header::HeaderCursor;
+
+/// How many jobs before the one at hand are remembered, so that none of their work is handed out again when a pool
+/// comes back to one of them.
+const MAX_EARLIER: usize = 8;
 
 /// A range of nonces under one header or blob.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,13 +62,11 @@ impl WorkUnit {
         }
     }
 
-    /// The bytes that are hashed with `nonce`, where `job` is the unit's job and `algorithm` the device's.
-    pub fn blob_with(&self, job: &JobDescription, algorithm: Algorithm, nonce: u64) -> Vec<u8> {
-        let layout = match self.part {
-            Part::Header(_) => Layout::HEADER,
-            Part::Blob => Layout::of(algorithm),
-        };
-        layout.with_nonce(self.blob(job), nonce)
+    /// The bytes that are hashed with `nonce`, where `job` is the unit's job and `layout` the algorithm's.
+    pub fn blob_with(&self, job: &JobDescription, layout: BlobLayout, nonce: u64) -> Vec<u8> {
+        let mut blob = self.blob(job).to_vec();
+        layout.put_nonce(&mut blob, nonce);
+        blob
     }
 
     /// What a pool is told when `nonce` is a solution; `None` when it is none of this unit's.
@@ -82,13 +86,20 @@ impl WorkUnit {
     }
 }
 
-/// Hands out the work of one job in disjoint units. Headers: nonce ranges of one first, then the next
-/// combination of version bits, then the next extranonce2. A blob: its nonces in order.
+/// Hands out the work of one job after the other in disjoint units. Headers: nonce ranges of one first, then the
+/// next combination of version bits, then the next extranonce2. A blob: its nonces from one that the seed chooses
+/// up to the end, then those before it.
+///
+/// Nothing is handed out twice, also when a pool comes back to one of the eight jobs before. Under one blob 64
+/// stretches of nonces are remembered, which a pool exceeds only with ever other ranges that don't touch.
 #[derive(Clone, Debug)]
 pub struct WorkSource {
     job: Arc<JobDescription>,
-    algorithm: Algorithm,
+    backend: Arc<dyn HashBackend>,
+    seed: u64,
     cursor: Cursor,
+    /// How far the jobs before were handed out, the latest last.
+    earlier: VecDeque<(Arc<JobDescription>, Cursor)>,
 }
 
 /// How far a job has been handed out; of the same kind as the job.
@@ -98,21 +109,31 @@ enum Cursor {
     Blob(BlobCursor),
 }
 
+impl Cursor {
+    fn new(job: &JobDescription, seed: u64) -> Self {
+        match &job.work {
+            WorkDescription::Headers(work) => Self::Headers(HeaderCursor::new(work)),
+            WorkDescription::Blob(work) => Self::Blob(BlobCursor::new(work.nonces.clone(), seed)),
+        }
+    }
+}
+
 impl WorkSource {
-    /// All the work of `job` for a device of `algorithm`.
+    /// All the work of `job` for a device of `backend`'s algorithm.
+    ///
+    /// `seed` decides at which nonce a blob is begun. It should be another one for every miner: pools that fix no
+    /// part of the nonce give all of them the same blob.
     ///
     /// # Errors
     /// As [`JobDescription::check`].
-    pub fn new(job: Arc<JobDescription>, algorithm: Algorithm) -> Result<Self, JobError> {
-        job.check(algorithm)?;
-        let cursor = match &job.work {
-            WorkDescription::Headers(work) => Cursor::Headers(HeaderCursor::new(work)),
-            WorkDescription::Blob(work) => Cursor::Blob(BlobCursor::new(&work.nonces)),
-        };
+    pub fn new(job: Arc<JobDescription>, backend: Arc<dyn HashBackend>, seed: u64) -> Result<Self, JobError> {
+        job.check(&*backend)?;
         Ok(Self {
+            cursor: Cursor::new(&job, seed),
             job,
-            algorithm,
-            cursor,
+            backend,
+            seed,
+            earlier: VecDeque::new(),
         })
     }
 
@@ -121,28 +142,43 @@ impl WorkSource {
         &self.job
     }
 
-    /// Goes over to `job`. When it stands for the same headers as the one before, such as one with
-    /// another target, or for the same blob, if with other nonces, work that was handed out is not handed
-    /// out again.
+    /// Goes over to `job`. When it stands for the same headers as the one at hand or one of the eight before, such
+    /// as one with another target, or for the same blob, if with other nonces, work that was handed out is not
+    /// handed out again.
     ///
     /// # Errors
     /// As [`JobDescription::check`]; the source then stays with its job.
     pub fn switch_to(&mut self, job: Arc<JobDescription>) -> Result<(), JobError> {
-        job.check(self.algorithm)?;
-        match (&self.job.work, &job.work, &mut self.cursor) {
-            (WorkDescription::Headers(old), WorkDescription::Headers(new), _) if old == new => {}
-            (WorkDescription::Blob(old), WorkDescription::Blob(new), Cursor::Blob(cursor))
-                if old.same_hashes(new, Layout::of(self.algorithm)) =>
-            {
-                cursor.move_to(&old.nonces, &new.nonces);
+        job.check(&*self.backend)?;
+        if !self.is_same_work(&self.job, &job) {
+            let mut earlier = self.earlier.iter();
+            let known = earlier.position(|(earlier, _)| self.is_same_work(earlier, &job));
+            let cursor = match known.and_then(|index| self.earlier.remove(index)) {
+                Some((_, cursor)) => cursor,
+                None => Cursor::new(&job, self.seed),
+            };
+            let left = mem::replace(&mut self.cursor, cursor);
+            if self.earlier.len() == MAX_EARLIER {
+                self.earlier.pop_front();
             }
-            _ => {
-                *self = Self::new(job, self.algorithm)?;
-                return Ok(());
-            }
+            self.earlier.push_back((Arc::clone(&self.job), left));
+        }
+        if let (WorkDescription::Blob(work), Cursor::Blob(cursor)) = (&job.work, &mut self.cursor) {
+            cursor.move_to(&work.nonces, self.seed);
         }
         self.job = job;
         Ok(())
+    }
+
+    /// Whether two jobs have the same hashes, if with other nonces under a blob.
+    fn is_same_work(&self, one: &JobDescription, other: &JobDescription) -> bool {
+        match (&one.work, &other.work) {
+            (WorkDescription::Headers(one), WorkDescription::Headers(other)) => one == other,
+            (WorkDescription::Blob(one), WorkDescription::Blob(other)) => {
+                one.same_hashes(other, self.backend.layout())
+            }
+            _ => false,
+        }
     }
 
     /// The next unit, of at least one and at most `max_nonces` nonces, or `None` when all work of the
@@ -151,8 +187,8 @@ impl WorkSource {
         let max_nonces = max_nonces.max(1);
         match (&self.job.work, &mut self.cursor) {
             (WorkDescription::Headers(work), Cursor::Headers(cursor)) => cursor.next_unit(work, max_nonces),
-            (WorkDescription::Blob(work), Cursor::Blob(cursor)) => {
-                let nonces = cursor.next_range(&work.nonces, max_nonces)?;
+            (_, Cursor::Blob(cursor)) => {
+                let nonces = cursor.next_range(max_nonces)?;
                 Some(WorkUnit {
                     nonces,
                     part: Part::Blob,
@@ -165,10 +201,9 @@ impl WorkSource {
 
     /// Whether all work of the job has been handed out.
     pub fn is_exhausted(&self) -> bool {
-        match (&self.job.work, &self.cursor) {
-            (WorkDescription::Blob(work), Cursor::Blob(cursor)) => cursor.is_at_end(&work.nonces),
-            (_, Cursor::Headers(cursor)) => cursor.is_at_end(),
-            _ => true,
+        match &self.cursor {
+            Cursor::Headers(cursor) => cursor.is_at_end(),
+            Cursor::Blob(cursor) => cursor.is_at_end(),
         }
     }
 }

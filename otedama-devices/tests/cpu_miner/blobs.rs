@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use otedama_devices::{
     Answer, BlobWork, CpuMiner, CpuOptions, Device, JobDescription, JobError, Status, WorkDescription,
-    nonces_under,
 };
 use otedama_hash::{
     Algorithm, EpochInput, HashBackend, Hasher, MemoryPlan, PowHash, PowInput, PrepareError, Registry, Target,
@@ -255,8 +254,10 @@ fn keeps_its_prefix(algorithm: Algorithm, len: usize, nonce_len: usize, epoch: E
     let mut verifier = verifier(&backend, &blob(Vec::new(), 0..0, epoch));
     let (mut miner, solutions) = start_with(backend, light(2), 1);
     for prefix in [0xab, 0x00, 0xff] {
-        let nonces = nonces_under(&[prefix], nonce_len).unwrap();
-        let work = blob(vec![prefix; len], nonces, epoch);
+        let free_bits = 8 * (nonce_len - 1);
+        let first = u64::from(prefix) << free_bits;
+        let last = first | ((1 << free_bits) - 1);
+        let work = blob(vec![prefix; len], first..last, epoch);
         miner
             .set_job(of_blob(u64::from(prefix), Target::MAX, work.clone()))
             .unwrap();

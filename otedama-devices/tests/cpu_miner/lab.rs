@@ -8,8 +8,8 @@ use std::time::Duration;
 use otedama_devices::{BlobWork, JobDescription, WorkDescription};
 use otedama_hash::sha256d::sha256d;
 use otedama_hash::{
-    Algorithm, EpochInput, EpochKey, HashBackend, Hasher, Hit, Hits, MemoryPlan, MemoryReport, NonceRange,
-    Pages, PowHash, PowInput, PrepareError, Prepared, ScanWork, Setup,
+    Algorithm, BlobLayout, EpochInput, EpochKey, HashBackend, Hasher, Hit, Hits, MemoryPlan, MemoryReport,
+    NonceRange, Pages, PowHash, PowInput, PrepareError, Prepared, ScanWork, Setup,
 };
 
 use crate::one_in;
@@ -125,6 +125,10 @@ impl HashBackend for Lab {
 
     fn scan_len(&self, _: MemoryPlan) -> u64 {
         100
+    }
+
+    fn layout(&self) -> BlobLayout {
+        BlobLayout::HEADER_HASH
     }
 
     fn epoch(&self, at: EpochInput) -> Result<EpochKey, PrepareError> {

@@ -8,6 +8,7 @@ mod every_solution_is_valid;
 mod failures;
 mod job_swap;
 mod lab;
+mod own_algorithm;
 mod whole_job;
 
 use std::num::NonZeroUsize;
@@ -55,7 +56,7 @@ fn headers(id: u64) -> HeaderWork {
 }
 
 fn options(threads: usize) -> CpuOptions {
-    CpuOptions::new(NonZeroUsize::new(threads).unwrap())
+    CpuOptions::new(NonZeroUsize::new(threads).unwrap(), 0)
 }
 
 fn start(

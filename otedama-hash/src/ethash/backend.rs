@@ -10,15 +10,13 @@ use super::kernel::Kernel;
 use super::modulus::Modulus;
 use super::schedule::{Epoch, Schedule};
 use super::sizes::{CACHE, DATASET};
+use crate::layout::BlobLayout;
 use crate::memory::MemoryReport;
 use crate::primitives::{Hash256, Target};
 use crate::{
     Algorithm, EpochInput, EpochKey, HashBackend, Hasher, Hit, Hits, MemoryPlan, NonceRange, PowHash,
     PowInput, PrepareError, Prepared, ScanWork, Setup,
 };
-
-/// Bytes of the header hash that is mined on.
-const HEADER_HASH_LEN: usize = 32;
 
 /// One kernel on one schedule.
 pub(crate) struct Ethash {
@@ -90,6 +88,10 @@ impl HashBackend for Ethash {
             MemoryPlan::Light => 64,
             MemoryPlan::Full => 8192,
         }
+    }
+
+    fn layout(&self) -> BlobLayout {
+        BlobLayout::HEADER_HASH
     }
 
     /// A seed hash, where there is one, counts more than the height: not every dialect tells both.
@@ -217,7 +219,7 @@ impl Hasher for EthashHasher {
     }
 
     fn scan(&mut self, work: &ScanWork<'_>, nonces: NonceRange, hits: &mut Hits) -> u64 {
-        if work.blob.len() != HEADER_HASH_LEN || hits.is_full() {
+        if !BlobLayout::HEADER_HASH.has_len(work.blob.len()) || hits.is_full() {
             return 0;
         }
         let target_top = top(work.target);

@@ -26,8 +26,8 @@ use self::memory::Memory;
 use self::simd::Kernel;
 use crate::ethash::kernel as ethash;
 use crate::{
-    Algorithm, EpochInput, EpochKey, Hash256, HashBackend, Hasher, MemoryPlan, MemoryReport, PowInput,
-    PrepareError, Prepared, Setup,
+    Algorithm, BlobLayout, EpochInput, EpochKey, Hash256, HashBackend, Hasher, MemoryPlan, MemoryReport,
+    PowInput, PrepareError, Prepared, Setup,
 };
 
 /// The backends that this machine can run, in the expected order of speed.
@@ -77,6 +77,10 @@ impl<K: Kernel + Copy + 'static> HashBackend for Kawpow<K> {
             MemoryPlan::Light => 16,
             MemoryPlan::Full => 2048,
         }
+    }
+
+    fn layout(&self) -> BlobLayout {
+        BlobLayout::HEADER_HASH
     }
 
     fn epoch(&self, at: EpochInput) -> Result<EpochKey, PrepareError> {

@@ -4,12 +4,10 @@ use std::sync::atomic::Ordering;
 
 use super::library::Vm;
 use crate::backend::{Hasher, Hit, Hits, NonceRange, PowHash, PowInput, ScanWork};
+use crate::layout::BlobLayout;
 use crate::primitives::Hash256;
 
-/// Where the 4-byte, little-endian nonce lies in a hashing blob.
-const NONCE: core::ops::Range<usize> = 39..43;
-/// No network's hashing blob is longer.
-const LONGEST_BLOB: usize = 408;
+const LAYOUT: BlobLayout = BlobLayout::HASHING_BLOB;
 
 /// A hasher for one thread.
 pub(super) struct VmHasher {
@@ -49,15 +47,14 @@ impl Hasher for VmHasher {
     /// The stop flag is looked at after every hash, which is after a few milliseconds.
     fn scan(&mut self, work: &ScanWork<'_>, nonces: NonceRange, hits: &mut Hits) -> u64 {
         let stopped = || work.stop.is_some_and(|stop| stop.load(Ordering::Relaxed));
-        let end = nonces.end.min(1 << 32);
-        let known = NONCE.end..=LONGEST_BLOB;
-        if !known.contains(&work.blob.len()) || nonces.start >= end || hits.is_full() || stopped() {
+        let end = nonces.end.min(LAYOUT.nonce_end());
+        if !LAYOUT.has_len(work.blob.len()) || nonces.start >= end || hits.is_full() || stopped() {
             return 0;
         }
-        let mut copy = [0; LONGEST_BLOB];
+        let mut copy = [0; LAYOUT.longest];
         let blob = &mut copy[..work.blob.len()];
         blob.copy_from_slice(work.blob);
-        blob[NONCE].copy_from_slice(&(nonces.start as u32).to_le_bytes());
+        LAYOUT.put_nonce(blob, nonces.start);
         self.vm.first(blob);
         let mut done = 0;
         for nonce in nonces.start..end {
@@ -65,7 +62,7 @@ impl Hasher for VmHasher {
             let hash = if next == end {
                 self.vm.last()
             } else {
-                blob[NONCE].copy_from_slice(&(next as u32).to_le_bytes());
+                LAYOUT.put_nonce(blob, next);
                 self.vm.next(blob)
             };
             done += 1;

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use crate::Algorithm;
 use crate::backend::{EpochInput, EpochKey, HashBackend, Hasher, PrepareError, Prepared};
+use crate::layout::BlobLayout;
 use crate::memory::{MemoryReport, PagePolicy};
 use crate::setup::{MemoryPlan, Setup};
 use hasher::VmHasher;
@@ -62,6 +63,10 @@ impl HashBackend for RandomX {
             MemoryPlan::Full if self.flags.has_compiler() => 8,
             _ => 1,
         }
+    }
+
+    fn layout(&self) -> BlobLayout {
+        BlobLayout::HASHING_BLOB
     }
 
     /// The key is the seed hash; the height alone does not tell it.
