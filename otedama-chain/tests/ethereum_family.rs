@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use otedama_chain::coins::etc;
 use otedama_chain::family::ethereum::{Seal, Solution};
-use otedama_chain::{ChainSpec, Job, PayoutOutput, PayoutPlan, Submission, Template, family};
+use otedama_chain::{ChainSpec, Job, PayoutOutput, PayoutPlan, Submission, SubmitError, Template, family};
 use otedama_hash::{Algorithm, Hash256, PowHash, PowInput, Registry};
 use serde_json::{Value, json};
 
@@ -98,6 +98,11 @@ fn real_blocks_are_assembled_bit_for_bit() {
             .assemble(&job_of_header, &submission, &pow[0])
             .expect("a block");
         assert_eq!(block.hash, hash(&mined["hash"]), "{height}");
+        let no_mix = PowHash { mix: None, ..pow[0] };
+        assert_eq!(
+            family.assemble(&job_of_header, &submission, &no_mix),
+            Err(SubmitError::NoMix)
+        );
         let solution = Solution {
             seal_hash: blob[..].try_into().expect("32 bytes"),
             seal: Seal {

@@ -43,7 +43,10 @@ pub fn find(symbol: &str, network: Network) -> Option<&'static ChainSpec> {
 
 #[cfg(test)]
 mod tests {
+    use otedama_hash::Algorithm;
+
     use super::*;
+    use crate::spec::HeaderRule;
 
     #[test]
     fn every_chain_is_found_by_symbol_and_network() {
@@ -53,6 +56,15 @@ mod tests {
         }
         assert!(find("DEV", Network::Mainnet).is_none());
         assert!(find("DOGE", Network::Mainnet).is_none());
+    }
+
+    #[test]
+    fn headers_with_a_kawpow_proof_are_those_of_the_algorithm() {
+        for spec in all() {
+            let header = spec.bitcoin().map(|rules| rules.header);
+            let has_proof = matches!(header, Some(HeaderRule::KawPow { .. }));
+            assert_eq!(has_proof, spec.algorithm == Algorithm::KAWPOW, "{spec}");
+        }
     }
 
     #[test]

@@ -60,6 +60,9 @@ pub enum SubmitError {
         /// The bits that have to be set (BIP 9, `vbrequired`).
         required: u32,
     },
+    /// The proof of work lacks its mix hash, without which no node takes the block.
+    #[error("the proof of work has no mix hash; is it of the chain's algorithm?")]
+    NoMix,
     /// The job is one of another family.
     #[error("the job is of another family")]
     Family,
@@ -129,7 +132,7 @@ pub trait Family: Send + Sync + 'static {
     /// The whole block of `submission`, whose proof of work is `pow`.
     ///
     /// # Errors
-    /// As [`pow_input`](Self::pow_input).
+    /// As [`pow_input`](Self::pow_input), and when the block needs a mix hash that `pow` lacks.
     fn assemble(&self, job: &Job, submission: &Submission<'_>, pow: &PowHash) -> Result<Block, SubmitError>;
 
     /// An empty block on a tip of which only the header is known yet, to mine on until the node

@@ -112,8 +112,9 @@ pub(super) fn assemble(job: &Job, submission: &Submission<'_>, pow: &PowHash) ->
     let mweb_len = body.mweb.as_ref().map_or(0, Vec::len);
     let mut bytes = Vec::with_capacity(256 + job.coinbase_len() + body.transactions.len() + mweb_len);
     bytes.extend_from_slice(&header);
-    if body.header == HeaderRule::KawPow {
-        bytes.extend(kawpow::proof(submission.nonce, pow.mix.unwrap_or_default()));
+    if let HeaderRule::KawPow { .. } = body.header {
+        let mix = pow.mix.ok_or(SubmitError::NoMix)?;
+        bytes.extend(kawpow::proof(submission.nonce, mix));
     }
     push_compact_size(&mut bytes, body.transaction_count + 1);
     push_coinbase(

@@ -105,7 +105,7 @@ impl Family for Ethereum {
         let proposal = job.template.ethereum().ok_or(SubmitError::Family)?;
         let seal = Seal {
             nonce: submission.nonce,
-            mix: pow.mix.unwrap_or_default(),
+            mix: pow.mix.ok_or(SubmitError::NoMix)?,
         };
         let solution = Solution {
             seal_hash: proposal.work.seal_hash,
