@@ -2,7 +2,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use otedama_chain::coins;
 use otedama_chain::family::cryptonote::{BlockBlob, NONCE_LEN, NONCE_OFFSET, NodeTemplate};
+use otedama_chain::spec::FamilyRules;
 
 // The first byte chooses how many bytes are reserved, the second where; the rest is a template or a block.
 fuzz_target!(|data: &[u8]| {
@@ -10,7 +12,9 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     let (reserved_len, reserved_at) = (usize::from(*reserved_len), usize::from(*reserved_at));
-    let _ = NodeTemplate::parse(rest, reserved_len);
+    if let FamilyRules::CryptoNote(rules) = &coins::xmr::MAINNET.family {
+        let _ = NodeTemplate::parse(rules, rest, reserved_len);
+    }
     let Ok(blob) = BlockBlob::parse(rest.to_vec(), reserved_at, reserved_len) else {
         return;
     };

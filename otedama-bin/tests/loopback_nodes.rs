@@ -16,9 +16,9 @@ use bitcoin::{Amount, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxOut, T
 use loopback::bytes::{Item, hex, keccak, rlp};
 use loopback::geth::{DIFFICULTY, Geth, Seal};
 use loopback::raven_block::{
-    RavenBlock, Rules, Waiting, commitment_script, height_push, merkle_root, sha256d, target,
+    RavenBlock, Rules, Waiting, clock_s, commitment_script, height_push, merkle_root, sha256d, target,
 };
-use loopback::{Light, bytes, unix_s};
+use loopback::{Light, bytes};
 use otedama_hash::Algorithm;
 use serde_json::{Value, json};
 use support::rpc::Rpc;
@@ -122,7 +122,7 @@ fn rules() -> Rules {
         prev: [9; 32],
         height: HEIGHT,
         bits: 0x207f_ffff,
-        median_time_s: unix_s() as u32 - 100,
+        median_time_s: clock_s() as u32 - 100,
         subsidy: SUBSIDY,
     }
 }

@@ -109,7 +109,10 @@ pub enum HeaderRule {
     Plain,
     /// As [`Plain`](Self::Plain), but with the height in the nonce's place, and after it a nonce of 8 bytes and the
     /// mix of a `KawPow` proof.
-    KawPow,
+    KawPow {
+        /// Time of the first blocks that look so, Unix seconds; earlier ones are plain and hashed otherwise.
+        since_s: u32,
+    },
 }
 
 /// When a block commits to witness data (BIP 141).
@@ -157,6 +160,10 @@ pub struct CryptoNoteRules {
     pub subaddress_tag: u8,
     /// How miners call the proof of work.
     pub wire_algorithm: &'static str,
+    /// Lowest major version of the blocks that have this proof of work.
+    pub oldest_version: u64,
+    /// The highest one that is known to; a hard fork may bring another proof of work.
+    pub newest_version: u64,
 }
 
 /// How the new coins of a block fall from era to era (ECIP-1017).

@@ -120,6 +120,30 @@ pub enum TemplateError {
         /// `vbrequired`.
         required: u32,
     },
+    /// The block follows rules of which this crate doesn't know that they have the coin's proof of work.
+    #[error(
+        "the block's major version is {found}, and {oldest} to {newest} are known to be mined as this version mines; \
+         update, or use a node of the configured coin"
+    )]
+    BlockVersion {
+        /// The block's.
+        found: u64,
+        /// The lowest that is known.
+        oldest: u64,
+        /// The highest.
+        newest: u64,
+    },
+    /// The block is older than `KawPow`, so that it has another proof of work.
+    #[error(
+        "the block's time, {time_s}, is before {since_s}, when KawPow begins on this network; in regression test mode \
+         start the node with -mocktime={since_s}"
+    )]
+    BeforeKawPow {
+        /// The block's, Unix seconds.
+        time_s: u32,
+        /// That of the first blocks with a proof of `KawPow`.
+        since_s: u32,
+    },
     /// The transactions exceed the block's size or weight.
     #[error("{what} of the transactions, {value}, exceeds the limit of {limit}")]
     Limit {

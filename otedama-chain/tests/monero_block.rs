@@ -1,8 +1,11 @@
 //! Templates and blocks of real monerods (regtest), judged by what the nodes themselves say and by the `monero` crate.
 
 use monero::consensus::encode::{deserialize, serialize};
-use otedama_chain::family::cryptonote::{BlobError, BlockBlob, NONCE_OFFSET, NodeTemplate as Template};
-use otedama_chain::{TemplateError, TemplateField};
+use otedama_chain::family::cryptonote::{
+    BlobError, BlockBlob, NONCE_OFFSET, NodeTemplate as Template, RESERVE_LEN,
+};
+use otedama_chain::spec::{CryptoNoteRules, FamilyRules};
+use otedama_chain::{TemplateError, TemplateField, coins, family};
 use otedama_hash::U256;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -18,8 +21,15 @@ fn result(reply: &str) -> Value {
     reply["result"].clone()
 }
 
+fn rules() -> &'static CryptoNoteRules {
+    match &coins::xmr::REGTEST.family {
+        FamilyRules::CryptoNote(rules) => rules,
+        other => panic!("of another family: {other:?}"),
+    }
+}
+
 fn parse(result: &Value, reserved_len: usize) -> Result<Template, TemplateError> {
-    Template::parse(result.to_string().as_bytes(), reserved_len)
+    Template::parse(rules(), result.to_string().as_bytes(), reserved_len)
 }
 
 #[test]
@@ -118,7 +128,9 @@ proptest! {
     #[test]
     fn outside_bytes_never_panic(bytes: Vec<u8>, at: usize, len: usize) {
         let _ = BlockBlob::parse(bytes.clone(), at, len);
-        let _ = Template::parse(&bytes, len);
+        let _ = Template::parse(rules(), &bytes, len);
+        let spec = &coins::xmr::REGTEST;
+        let _ = family(spec).parse_template(spec, &bytes);
     }
 
     #[test]
@@ -212,6 +224,51 @@ fn templates_that_contradict_themselves_are_refused() {
         refused("reserved_offset", json!(1)),
         TemplateError::Blob(_)
     ));
+}
+
+#[test]
+fn blocks_of_a_later_fork_are_refused() {
+    let (reply, reserved_len) = TEMPLATES[1];
+    for (version, is_known) in [("0b", false), ("0c", true), ("10", true), ("11", false)] {
+        let mut result = result(reply);
+        for key in ["blocktemplate_blob", "blockhashing_blob"] {
+            let blob = result[key].as_str().expect("text");
+            result[key] = json!(format!("{version}{}", &blob[2..]));
+        }
+        match parse(&result, reserved_len) {
+            Ok(_) => assert!(is_known, "{version}"),
+            Err(error) => {
+                assert!(matches!(error, TemplateError::BlockVersion { .. }), "{error}");
+                assert!(!is_known && error.to_string().contains("12 to 16"), "{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_last_height_of_all_does_not_overflow() {
+    let spec = &coins::xmr::REGTEST;
+    let (mut bytes, reserved_at, _) = with_transactions(&[]);
+    // Behind the nonce: version, unlock time, number and kind of inputs.
+    let at = NONCE_OFFSET + 4 + 4;
+    let height = serialize(&monero::VarInt(u64::MAX));
+    bytes.splice(at..=at, height.iter().copied());
+    let reserved_at = reserved_at + height.len() - 1;
+    let reserved_len = usize::from(RESERVE_LEN);
+    let blob = BlockBlob::parse(bytes.clone(), reserved_at, reserved_len).expect("a block");
+    let json = json!({
+        "blocktemplate_blob": const_hex::encode(&bytes),
+        "blockhashing_blob": const_hex::encode(blob.hashing_blob(&vec![0; reserved_len])),
+        "difficulty": 1,
+        "height": u64::MAX,
+        "prev_hash": const_hex::encode(blob.prev_id()),
+        "reserved_offset": reserved_at,
+        "seed_hash": "00".repeat(32),
+        "next_seed_hash": "11".repeat(32),
+    });
+    let template = family(spec).parse_template(spec, json.to_string().as_bytes());
+    let next = template.expect("a template").next_epoch.expect("a next epoch");
+    assert_eq!(next.height, u64::MAX);
 }
 
 #[test]

@@ -225,7 +225,7 @@ impl Coin {
         let rules = self.spec.bitcoin()?;
         Some(match rules.header {
             HeaderRule::Plain => 80,
-            HeaderRule::KawPow => crate::ledger::kawpow::HEADER_LEN,
+            HeaderRule::KawPow { .. } => crate::ledger::kawpow::HEADER_LEN,
         })
     }
 

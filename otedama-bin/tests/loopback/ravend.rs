@@ -14,9 +14,9 @@ use otedama_chain::coins::rvn;
 use otedama_hash::Algorithm;
 use serde_json::{Value, json};
 
+use super::Light;
 use super::http::{Answer, Server};
-use super::raven_block::{RavenBlock, Rules, Waiting, commitment_script, sha256d, target};
-use super::{Light, unix_s};
+use super::raven_block::{RavenBlock, Rules, Waiting, clock_s, commitment_script, sha256d, target};
 
 /// Compact target: one hash in 16 meets it.
 pub(crate) const BITS: u32 = 0x200f_ffff;
@@ -87,7 +87,7 @@ impl Ravend {
             waiting: Vec::new(),
             words: Vec::new(),
             count: 0,
-            start_time_s: unix_s() as u32 - 600,
+            start_time_s: clock_s() as u32 - 600,
         };
         state.new_transactions();
         let shared = Arc::new(Shared {
@@ -297,7 +297,7 @@ impl State {
             })
         };
         let fees: u64 = self.waiting.iter().map(|(_, fee)| fee).sum();
-        let now = (unix_s() as u32).max(rules.median_time_s + 1);
+        let now = (clock_s() as u32).max(rules.median_time_s + 1);
         json!({
             "capabilities": ["proposal"],
             "version": VERSION,

@@ -16,7 +16,9 @@ const RULES: BitcoinRules = BitcoinRules {
         bech32_hrp: None,
         mweb_hrp: None,
     },
-    header: HeaderRule::KawPow,
+    header: HeaderRule::KawPow {
+        since_s: 1_588_788_000,
+    },
     subsidy: SubsidyRule {
         initial: 5000 * COIN,
         halving_interval: 2_100_000,
@@ -44,6 +46,9 @@ const TESTNET_RULES: BitcoinRules = BitcoinRules {
         p2sh_versions: &[196],
         ..RULES.addresses
     },
+    header: HeaderRule::KawPow {
+        since_s: 1_585_159_200,
+    },
     ..RULES
 };
 
@@ -70,12 +75,16 @@ pub static TESTNET: ChainSpec = ChainSpec {
     ..MAINNET
 };
 
-/// Ravencoin's regression test mode. `KawPow` is off there unless the node was built to have it.
+/// Ravencoin's regression test mode, in which `KawPow` begins in the year 2083: nodes have to be started with
+/// `-mocktime=3582830167` or later.
 pub static REGTEST: ChainSpec = ChainSpec {
     network: Network::Regtest,
     node_chains: &["regtest"],
     genesis_hashes: &["0b2c703dc93bb63a36c4e33b85be4855ddbca2ac951a7a0a29b8de0408200a3c"],
     family: FamilyRules::Bitcoin(BitcoinRules {
+        header: HeaderRule::KawPow {
+            since_s: 3_582_830_167,
+        },
         subsidy: SubsidyRule {
             initial: 5000 * COIN,
             halving_interval: 150,

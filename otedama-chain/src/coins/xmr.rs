@@ -9,6 +9,9 @@ const RULES: CryptoNoteRules = CryptoNoteRules {
     integrated_tag: 19,
     subaddress_tag: 42,
     wire_algorithm: "rx/0",
+    // RandomX came with version 12; 16 is the newest that monerod 0.18 knows.
+    oldest_version: 12,
+    newest_version: 16,
 };
 
 /// Monero's main network.
@@ -25,7 +28,8 @@ pub static MAINNET: ChainSpec = ChainSpec {
     unit_decimals: 12,
 };
 
-/// Monero's staging network, on which wallets and pools are tried out.
+/// Monero's stagenet, on which wallets and pools are tried out. What Monero calls its testnet tries out the node itself
+/// and isn't served.
 pub static TESTNET: ChainSpec = ChainSpec {
     network: Network::Testnet,
     node_chains: &["stagenet"],

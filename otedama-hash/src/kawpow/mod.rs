@@ -42,6 +42,12 @@ pub(crate) fn backends() -> Vec<Arc<dyn HashBackend>> {
     backends
 }
 
+/// The seed hash of the epoch of the block at `height`, which is the key of its cache and dataset; `None` beyond the
+/// heights that are supported.
+pub fn seed_hash(height: u64) -> Option<[u8; 32]> {
+    Epoch::at_height(height).map(Epoch::seed)
+}
+
 /// The algorithm on one instruction set.
 #[derive(Clone, Copy)]
 struct Kawpow<K> {

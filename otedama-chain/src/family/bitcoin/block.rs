@@ -20,7 +20,7 @@ pub(super) fn pow_input(job: &Job, submission: &Submission<'_>) -> Result<PowBlo
     Ok(
         match job.template().bitcoin().ok_or(SubmitError::Family)?.header {
             HeaderRule::Plain => PowBlob::from(first),
-            HeaderRule::KawPow => PowBlob::from_slice(&kawpow::header_hash(&first)),
+            HeaderRule::KawPow { .. } => PowBlob::from_slice(&kawpow::header_hash(&first)),
         },
     )
 }
@@ -100,7 +100,7 @@ fn check(job: &Job, submission: &Submission<'_>) -> Result<u32, SubmitError> {
             u32::try_from(submission.nonce).map_err(|_| SubmitError::NonceRange(submission.nonce))
         }
         // Templates are not higher than 31 bits.
-        HeaderRule::KawPow => Ok(template.height as u32),
+        HeaderRule::KawPow { .. } => Ok(template.height as u32),
     }
 }
 
@@ -133,7 +133,7 @@ pub(super) fn assemble(job: &Job, submission: &Submission<'_>, pow: &PowHash) ->
         bytes,
         hash: match body.header {
             HeaderRule::Plain => sha256d(&header),
-            HeaderRule::KawPow => pow.hash,
+            HeaderRule::KawPow { .. } => pow.hash,
         },
     })
 }

@@ -48,7 +48,7 @@ fn own_weight(body: &Body, halves: &Halves) -> u64 {
     };
     let header_len = match body.header {
         HeaderRule::Plain => HEADER_LEN,
-        HeaderRule::KawPow => HEADER_LEN + PROOF_LEN,
+        HeaderRule::KawPow { .. } => HEADER_LEN + PROOF_LEN,
     };
     WITNESS_SCALE * (header_len + count_len + halves.coinbase_len() as u64) + witness
 }

@@ -2,20 +2,24 @@
 //! and the mix (32).
 
 use otedama_hash::sha256d::sha256d;
-use otedama_hash::{EpochInput, keccak256};
+use otedama_hash::{EpochInput, kawpow};
 
+use crate::TemplateError;
 use crate::spec::{BitcoinRules, HeaderRule};
 
-/// Blocks of an epoch.
-const EPOCH_BLOCKS: u64 = 7500;
-
-/// What decides on the dataset of the block at `height`. Miners want to be told the seed; it is hashed once per epoch.
-pub(super) fn epoch(rules: &BitcoinRules, height: u64) -> EpochInput {
-    let seed = (rules.header == HeaderRule::KawPow).then(|| {
-        // Heights fit 31 bits, so this is some hundred thousand hashes at the very worst.
-        (0..height / EPOCH_BLOCKS).fold([0; 32], |seed, _| keccak256(&seed))
-    });
-    EpochInput { height, seed }
+/// What decides on the dataset of the block at `height`, whose time is `time_s`. Miners want to be told the seed.
+pub(super) fn epoch(rules: &BitcoinRules, height: u64, time_s: u32) -> Result<EpochInput, TemplateError> {
+    let seed = match rules.header {
+        HeaderRule::Plain => None,
+        HeaderRule::KawPow { since_s } if time_s < since_s => {
+            return Err(TemplateError::BeforeKawPow { time_s, since_s });
+        }
+        HeaderRule::KawPow { .. } => Some(kawpow::seed_hash(height).ok_or(TemplateError::Range {
+            field: "height",
+            value: height,
+        })?),
+    };
+    Ok(EpochInput { height, seed })
 }
 
 /// What miners hash: the double SHA-256 of the first 80 bytes, in the order in which it is displayed.

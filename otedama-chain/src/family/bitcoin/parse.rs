@@ -83,7 +83,7 @@ pub(super) fn parse(rules: &BitcoinRules, json: &[u8]) -> Result<Template, Templ
         reward,
     )?;
     let min_time_s = in_range("mintime", gbt.mintime, u32::MAX)?;
-    let time_s = in_range("curtime", gbt.curtime, u32::MAX)?;
+    let time_s = in_range("curtime", gbt.curtime, u32::MAX)?.max(min_time_s);
     let long_poll_id = gbt.longpollid.as_deref().map(str::to_owned);
     let long_poll_id_len = long_poll_id.as_ref().map_or(0, String::len);
     in_range(
@@ -97,11 +97,11 @@ pub(super) fn parse(rules: &BitcoinRules, json: &[u8]) -> Result<Template, Templ
         network_target,
         reward,
         fees,
-        time_s: time_s.max(min_time_s),
+        time_s,
         min_time_s,
         long_poll_id,
         is_preview: false,
-        epoch: epoch(rules, gbt.height),
+        epoch: epoch(rules, gbt.height, time_s)?,
         next_epoch: None,
         body: template::Body::Bitcoin(body(rules, &gbt, bits, transactions)?),
     })

@@ -28,6 +28,7 @@ pub(super) fn preview(rules: &BitcoinRules, prev: &Template, tip: &TipHeader) ->
         .bits
         .or_else(|| (prev.height == tip.height).then_some(before.bits))?;
     let min_time_s = tip.median_time_s.checked_add(1)?;
+    let time_s = prev.time_s.max(min_time_s);
     let reward = rules.subsidy.at(height);
     Some(Template {
         height,
@@ -35,11 +36,11 @@ pub(super) fn preview(rules: &BitcoinRules, prev: &Template, tip: &TipHeader) ->
         network_target: Target::from_compact(bits).ok()?,
         reward,
         fees: 0,
-        time_s: prev.time_s.max(min_time_s),
+        time_s,
         min_time_s,
         long_poll_id: None,
         is_preview: true,
-        epoch: epoch(rules, height),
+        epoch: epoch(rules, height, time_s).ok()?,
         next_epoch: None,
         body: template::Body::Bitcoin(Body::empty(rules, before, bits)),
     })

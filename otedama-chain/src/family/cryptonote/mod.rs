@@ -31,8 +31,8 @@ pub struct CryptoNote;
 impl Family for CryptoNote {
     fn parse_template(&self, spec: &ChainSpec, json: &[u8]) -> Result<Template, TemplateError> {
         match spec.family {
-            FamilyRules::CryptoNote(_) => {
-                NodeTemplate::parse(json, usize::from(RESERVE_LEN)).map(Template::from)
+            FamilyRules::CryptoNote(rules) => {
+                NodeTemplate::parse(&rules, json, usize::from(RESERVE_LEN)).map(Template::from)
             }
             _ => Err(TemplateError::Family),
         }

@@ -4,7 +4,9 @@ use otedama_hash::{EpochInput, Hash256, Target, U256};
 use serde::Deserialize;
 
 use super::blob::BlockBlob;
+use super::varint;
 use crate::Template;
+use crate::spec::CryptoNoteRules;
 use crate::template::{Body, TemplateError, TemplateField};
 
 /// Longest JSON that is looked at: a block of that many transactions is larger than any node makes.
@@ -43,11 +45,12 @@ struct Gbt<'a> {
 }
 
 impl NodeTemplate {
-    /// Reads the object in the `result` of a reply to a request for `reserved_len` bytes (`reserve_size`).
+    /// Reads the object in the `result` of a reply to a request for `reserved_len` bytes (`reserve_size`) of a coin
+    /// with these rules.
     ///
     /// # Errors
     /// When it is malformed or contradicts itself, or is of a kind that this crate doesn't know.
-    pub fn parse(json: &[u8], reserved_len: usize) -> Result<Self, TemplateError> {
+    pub fn parse(rules: &CryptoNoteRules, json: &[u8], reserved_len: usize) -> Result<Self, TemplateError> {
         if json.len() > JSON_MAX {
             return Err(TemplateError::TooLong(json.len()));
         }
@@ -55,6 +58,16 @@ impl NodeTemplate {
             serde_json::from_slice(json).map_err(|error| TemplateError::Json(error.to_string()))?;
         let bytes = const_hex::decode(gbt.blocktemplate_blob)
             .map_err(|_| TemplateError::Hex(TemplateField::Top("blocktemplate_blob")))?;
+        // First of all, as other versions may have other fields.
+        if let Some(found) = varint::take(&mut bytes.as_slice())
+            && !(rules.oldest_version..=rules.newest_version).contains(&found)
+        {
+            return Err(TemplateError::BlockVersion {
+                found,
+                oldest: rules.oldest_version,
+                newest: rules.newest_version,
+            });
+        }
         let blob = BlockBlob::parse(bytes, gbt.reserved_offset, reserved_len)?;
         // What the node hashes tells whether the block is understood as the node understands it.
         let hashing = const_hex::encode(blob.hashing_blob(&vec![0; reserved_len]));
@@ -105,7 +118,9 @@ impl From<NodeTemplate> for Template {
             long_poll_id: None,
             is_preview: false,
             epoch: epoch(height, proposed.seed_hash),
-            next_epoch: proposed.next_seed_hash.map(|seed| epoch(height + 1, seed)),
+            next_epoch: proposed
+                .next_seed_hash
+                .map(|seed| epoch(height.saturating_add(1), seed)),
             body: Body::CryptoNote(proposed.blob),
         }
     }
