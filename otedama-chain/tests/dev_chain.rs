@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use otedama_chain::dev::{Accepted, DevChain, DevConfig, DevConfigError, RejectReason};
-use otedama_chain::{Block, ChainSpec, Job, Network, Template, coins, family};
-use otedama_hash::{EpochKey, Hash256, Hasher, Hits, PowHash, Registry, ScanWork};
+use otedama_chain::{Block, ChainSpec, Job, Template, coins, family};
+use otedama_hash::{Algorithm, EpochKey, Hash256, Hasher, Hits, PowHash, Registry, ScanWork};
 
 const START_S: u64 = 1_800_000_000;
 
@@ -412,15 +412,18 @@ fn configurations_that_make_no_chain() {
         }),
         DevConfigError::Interval
     );
-    let mainnet = coins::find("btc", Network::Mainnet).expect("known");
-    assert!(
-        error(DevConfig {
-            spec: mainnet,
-            ..config()
-        })
-        .to_string()
-        .contains("Bitcoin mainnet")
-    );
+    // Neither a difficulty that only real nodes know nor longer headers.
+    for spec in [&coins::btc::MAINNET, &coins::rvn::REGTEST] {
+        let hasher = Registry::with_builtin()
+            .get(Algorithm::SHA256D)
+            .expect("built in")
+            .verifier(EpochKey::default());
+        let config = DevConfig { spec, ..config() };
+        let error = DevChain::with_hasher(config, hasher.expect("a hasher"))
+            .err()
+            .expect("refused");
+        assert!(error.to_string().contains(&spec.to_string()), "{error}");
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::retarget::{self, Past, WINDOW};
 use super::{DevConfig, DevConfigError, RejectReason, decode, template, validate};
 use crate::PayoutOutput;
 use crate::node::bitcoind::BlockHeader;
-use crate::spec::{BitcoinRules, RetargetRule};
+use crate::spec::{BitcoinRules, HeaderRule, RetargetRule};
 
 /// Blocks whose payouts are remembered.
 const PAYOUTS_KEPT: u64 = 1_000;
@@ -101,7 +101,8 @@ impl DevChain {
         }
         let other_chain = || DevConfigError::Chain(config.spec.to_string());
         let coin = config.spec.bitcoin().ok_or_else(other_chain)?;
-        if !matches!(coin.retarget, RetargetRule::EachBlock | RetargetRule::Fixed) {
+        let is_simple = matches!(coin.retarget, RetargetRule::EachBlock | RetargetRule::Fixed);
+        if !is_simple || coin.header != HeaderRule::Plain {
             return Err(other_chain());
         }
         // Nobody checks the first block's proof of work, and nothing of it but the id matters.

@@ -40,7 +40,7 @@ pub enum DevConfigError {
     /// The interval is zero.
     #[error("blocks can not follow one another without any time between them")]
     Interval,
-    /// The chain's difficulty follows a rule that only real nodes know.
+    /// The chain's difficulty or its headers follow a rule that only real nodes know.
     #[error("{0} can not be run as a development chain")]
     Chain(String),
     /// The proof of work isn't part of this build.
