@@ -10,6 +10,7 @@ mod work;
 
 use std::sync::Arc;
 
+use otedama_hash::ethash::Schedule;
 use otedama_hash::{EpochInput, Hash256, PowHash};
 
 pub use header::{BLOOM_LEN, EXTRA_MAX, Header, HeaderError};
@@ -35,6 +36,19 @@ pub(crate) struct Proposal {
 }
 
 impl Proposal {
+    /// Reads an array of work, or a whole header.
+    fn parse(json: &[u8], schedule: Schedule) -> Result<Self, WorkError> {
+        if json.trim_ascii_start().first() == Some(&b'[') {
+            let work = Work::parse(json, schedule)?;
+            return Ok(Self { work, header: None });
+        }
+        let header = Header::parse(json)?;
+        Ok(Self {
+            work: Work::of_header(&header, schedule)?,
+            header: Some(header),
+        })
+    }
+
     pub(crate) fn seal_hash(&self) -> [u8; 32] {
         self.work.seal_hash
     }
@@ -45,12 +59,8 @@ impl Family for Ethereum {
         let FamilyRules::Ethereum(rules) = &spec.family else {
             return Err(TemplateError::Family);
         };
-        let (work, header) = if json.trim_ascii_start().first() == Some(&b'[') {
-            (Work::parse(json, rules.schedule)?, None)
-        } else {
-            let header = Header::parse(json).map_err(WorkError::from)?;
-            (Work::of_header(&header, rules.schedule)?, Some(header))
-        };
+        let proposal = Proposal::parse(json, rules.schedule)?;
+        let Proposal { work, header } = &proposal;
         let height = work.height;
         Ok(Template {
             height,
@@ -69,7 +79,7 @@ impl Family for Ethereum {
                 seed: Some(work.seed_hash),
             },
             next_epoch: None,
-            body: Body::Ethereum(Box::new(Proposal { work, header })),
+            body: Body::Ethereum(Box::new(proposal)),
         })
     }
 

@@ -3,6 +3,7 @@
 use otedama_hash::ethash::{Schedule, backends_of};
 use otedama_hash::{Algorithm, EpochInput, Target, U256};
 
+use super::Proposal;
 use super::header::{Header, HeaderError};
 use super::hex;
 
@@ -151,11 +152,7 @@ impl Work {
     /// # Errors
     /// As [`parse`](Self::parse), [`Header::parse`] and [`of_header`](Self::of_header).
     pub fn of_notification(body: &[u8], schedule: Schedule) -> Result<Self, WorkError> {
-        if body.trim_ascii_start().first() == Some(&b'[') {
-            Self::parse(body, schedule)
-        } else {
-            Self::of_header(&Header::parse(body)?, schedule)
-        }
+        Proposal::parse(body, schedule).map(|proposal| proposal.work)
     }
 }
 
