@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::reply;
 use crate::node::rpc;
 use crate::node::{ReplyError, SubmitOutcome};
+use crate::{TemplateError, TemplateField};
 
 /// The work in a template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,17 +23,27 @@ pub struct PprpcWork {
 
 /// Reads the work in the `result` of a reply to `getblocktemplate`. `None` where the node builds no header: it was
 /// started without `-miningaddress`, or `KawPow` is not active yet.
-pub fn pprpc_work(template: &[u8]) -> Option<PprpcWork> {
+///
+/// # Errors
+/// When the template is no JSON, or its header isn't what it should be.
+pub fn pprpc_work(template: &[u8]) -> Result<Option<PprpcWork>, TemplateError> {
     #[derive(Deserialize)]
     struct Raw<'a> {
-        pprpcheader: &'a str,
-        pprpcepoch: u32,
+        pprpcheader: Option<&'a str>,
+        pprpcepoch: Option<u32>,
     }
-    let raw: Raw<'_> = serde_json::from_slice(template).ok()?;
-    Some(PprpcWork {
-        header_hash: Hash256::from_display_hex(raw.pprpcheader).ok()?,
-        epoch: raw.pprpcepoch,
-    })
+    let raw: Raw<'_> =
+        serde_json::from_slice(template).map_err(|error| TemplateError::Json(error.to_string()))?;
+    match (raw.pprpcheader, raw.pprpcepoch) {
+        (None, None) => Ok(None),
+        (Some(hex), Some(epoch)) => match Hash256::from_display_hex(hex) {
+            Ok(header_hash) => Ok(Some(PprpcWork { header_hash, epoch })),
+            Err(_) => Err(TemplateError::Hex(TemplateField::Top("pprpcheader"))),
+        },
+        _ => Err(TemplateError::Json(
+            "one of pprpcheader and pprpcepoch is missing".into(),
+        )),
+    }
 }
 
 /// `pprpcsb`: a nonce for the header with this hash, and its mix in the order of its bytes.
@@ -70,13 +81,25 @@ mod tests {
     #[test]
     fn work_of_a_real_template() {
         let json = include_bytes!("../../../tests/data/raven-4.6.1-gbt-regtest-kawpow.json");
-        let work = pprpc_work(json).expect("work");
+        let work = pprpc_work(json).expect("a template").expect("work");
         assert_eq!(work.epoch, 0);
         assert_eq!(
             work.header_hash.to_string(),
             "80ecb0010248dd1756dc8b1dbd20cfc27b28d8d67b8ef13859f9692b9438e0b4"
         );
-        assert_eq!(pprpc_work(b"{\"height\":1}"), None);
+        assert_eq!(pprpc_work(b"{\"height\":1}"), Ok(None));
+        for (template, says) in [
+            (
+                r#"{"pprpcheader":"80ec","pprpcepoch":0}"#,
+                "pprpcheader is not the hex",
+            ),
+            (r#"{"pprpcepoch":0}"#, "one of pprpcheader and pprpcepoch"),
+            (r#"{"pprpcheader":7,"pprpcepoch":0}"#, "not a block template"),
+            ("", "not a block template"),
+        ] {
+            let error = pprpc_work(template.as_bytes()).expect_err("an error").to_string();
+            assert!(error.contains(says), "{error}");
+        }
         let call = submit_pprpc(&work.header_hash, &[0xab; 32], 0x12);
         let params = format!(
             r#""params":["{}","{}","0000000000000012"]}}"#,
