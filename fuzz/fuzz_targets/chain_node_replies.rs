@@ -30,9 +30,7 @@ fuzz_target!(|data: &[u8]| {
         let _ = Work::parse(json, Schedule::CLASSIC);
     }
     let _ = geth::block(status, body);
-    let _ = geth::block_number(status, body);
     let _ = geth::chain_id(status, body);
-    let _ = geth::network_id(status, body);
     let _ = geth::syncing(status, body);
     let _ = geth::submit_outcome(status, body);
     if let Ok(info) = bitcoind::blockchain_info(status, body) {

@@ -93,13 +93,9 @@ impl Http {
             let authorization = self.authorization(true).await?;
             self.post(body, authorization).await
         };
-        let (status, reply) = tokio::time::timeout(timeout, once)
+        tokio::time::timeout(timeout, once)
             .await
-            .map_err(|_| NodeError::Timeout(timeout))??;
-        if status == 401 {
-            return Err(ReplyError::Unauthorized.into());
-        }
-        Ok((status, reply))
+            .map_err(|_| NodeError::Timeout(timeout))?
     }
 
     async fn post(&self, body: Bytes, authorization: Option<HeaderValue>) -> Result<(u16, Bytes), NodeError> {

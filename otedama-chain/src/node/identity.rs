@@ -10,7 +10,7 @@ use crate::ChainSpec;
 pub struct ChainMismatch {
     /// What the node says.
     pub found: String,
-    /// The configured chain.
+    /// The configured chain, and what its nodes say.
     pub expected: String,
 }
 
@@ -24,7 +24,7 @@ pub fn check_network(spec: &ChainSpec, name: &str) -> Result<(), ChainMismatch> 
     }
     Err(ChainMismatch {
         found: format!("the chain \"{name}\""),
-        expected: spec.to_string(),
+        expected: format!("{spec}, which nodes call {}", any_of(spec.node_chains)),
     })
 }
 
@@ -39,8 +39,13 @@ pub fn check_genesis(spec: &ChainSpec, genesis: &Hash256) -> Result<(), ChainMis
     }
     Err(ChainMismatch {
         found: format!("a chain that starts with {found}"),
-        expected: spec.to_string(),
+        expected: format!("{spec}, which starts with {}", any_of(spec.genesis_hashes)),
     })
+}
+
+fn any_of(names: &[&str]) -> String {
+    let quoted: Vec<_> = names.iter().map(|name| format!("\"{name}\"")).collect();
+    quoted.join(" or ")
 }
 
 #[cfg(test)]
@@ -54,8 +59,31 @@ mod tests {
         let error = check_network(&coins::btc::MAINNET, "regtest").expect_err("another network");
         assert_eq!(
             error.to_string(),
-            "the node serves the chain \"regtest\", the pool is configured for Bitcoin mainnet"
+            "the node serves the chain \"regtest\", the pool is configured for Bitcoin mainnet, which nodes call \"main\""
         );
+        for (spec, name, wanted) in [
+            // What Monero calls its testnet is another network than the one on which pools are tried out.
+            (
+                &coins::xmr::TESTNET,
+                "testnet",
+                "Monero testnet, which nodes call \"stagenet\"",
+            ),
+            (
+                &coins::etc::MAINNET,
+                "1",
+                "Ethereum Classic mainnet, which nodes call \"61\"",
+            ),
+            (
+                &coins::btc::TESTNET,
+                "signet",
+                "which nodes call \"test\" or \"testnet4\"",
+            ),
+        ] {
+            let error = check_network(spec, name)
+                .expect_err("another network")
+                .to_string();
+            assert!(error.ends_with(wanted), "{error}");
+        }
     }
 
     #[test]

@@ -44,6 +44,19 @@ impl KnownError {
     }
 }
 
+/// What an operator can do where a kind of node refuses.
+#[derive(Debug)]
+pub(super) struct Known {
+    /// A login that is wrong or missing.
+    pub(super) unauthorized: &'static str,
+    /// The caller or the call.
+    pub(super) forbidden: &'static str,
+    /// For want of time.
+    pub(super) overloaded: &'static str,
+    /// Its error numbers.
+    pub(super) errors: &'static [KnownError],
+}
+
 /// An error that the node reports for a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RpcError {
@@ -75,15 +88,15 @@ impl core::fmt::Display for RpcError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReplyError {
-    /// HTTP 401.
-    #[error("the node refuses the user and password; check rpcuser and rpcpassword, or the cookie file")]
-    Unauthorized,
+    /// HTTP 401; with what an operator can do, as in the two that follow.
+    #[error("the node refuses the login ({0})")]
+    Unauthorized(&'static str),
     /// HTTP 403.
-    #[error("the node refuses calls from this address or of this method; check rpcallowip and rpcwhitelist")]
-    Forbidden,
-    /// HTTP 429 or 503.
-    #[error("the node's queue of calls is full; raise rpcworkqueue, or ask less often")]
-    Overloaded,
+    #[error("the node refuses calls from this address or of this method ({0})")]
+    Forbidden(&'static str),
+    /// HTTP 429 or 503, or a node that says that it is busy.
+    #[error("the node is too busy to answer ({0})")]
+    Overloaded(&'static str),
     /// The node reports an error.
     #[error("{0}")]
     Rpc(RpcError),
@@ -101,7 +114,7 @@ impl ReplyError {
     /// Whether the same call may succeed later without anybody doing anything.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Overloaded => true,
+            Self::Overloaded(_) => true,
             Self::Rpc(error) => error.known.is_some_and(|known| known.is_transient),
             _ => false,
         }
@@ -133,24 +146,24 @@ fn present<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
-/// The text of the reply's `result`, which may be `null`; `known` are the node's error numbers.
+/// The text of the reply's `result`, which may be `null`; `known` is of the node's kind.
 pub(super) fn raw_result<'a>(
-    known: &'static [KnownError],
+    known: &'static Known,
     status: u16,
     body: &'a [u8],
 ) -> Result<&'a str, ReplyError> {
     let reply = match (serde_json::from_slice::<Reply<'_>>(body), status) {
         (Ok(reply), _) => reply,
-        (Err(_), 401) => return Err(ReplyError::Unauthorized),
-        (Err(_), 403) => return Err(ReplyError::Forbidden),
-        (Err(_), 429 | 503) => return Err(ReplyError::Overloaded),
+        (Err(_), 401) => return Err(ReplyError::Unauthorized(known.unauthorized)),
+        (Err(_), 403) => return Err(ReplyError::Forbidden(known.forbidden)),
+        (Err(_), 429 | 503) => return Err(ReplyError::Overloaded(known.overloaded)),
         (Err(error), _) => return Err(ReplyError::malformed(status, &error.to_string())),
     };
     match (reply.error, reply.result) {
         (Some(error), _) => Err(ReplyError::Rpc(RpcError {
             code: error.code,
             message: shortened(&error.message),
-            known: known.iter().find(|known| known.code == error.code),
+            known: known.errors.iter().find(|known| known.code == error.code),
         })),
         (None, Some(result)) => Ok(result.get()),
         (None, None) => Err(ReplyError::malformed(status, "neither result nor error")),
@@ -159,7 +172,7 @@ pub(super) fn raw_result<'a>(
 
 /// The reply's `result` as a `T`.
 pub(super) fn result<'a, T: Deserialize<'a>>(
-    known: &'static [KnownError],
+    known: &'static Known,
     status: u16,
     body: &'a [u8],
 ) -> Result<T, ReplyError> {

@@ -3,7 +3,14 @@
 use otedama_hash::Hash256;
 use serde::Deserialize;
 
-use crate::node::rpc::{self, KnownError, ReplyError};
+use crate::node::rpc::{self, Known, KnownError, ReplyError};
+
+const NODE: Known = Known {
+    unauthorized: "check rpcuser and rpcpassword, or the cookie file",
+    forbidden: "check rpcallowip and rpcwhitelist",
+    overloaded: "raise rpcworkqueue, or ask it less often",
+    errors: &KNOWN,
+};
 
 const KNOWN: [KnownError; 6] = [
     KnownError::new(
@@ -36,7 +43,7 @@ const KNOWN: [KnownError; 6] = [
 
 /// The reply's `result` as a `T`.
 pub(super) fn result<'a, T: Deserialize<'a>>(status: u16, body: &'a [u8]) -> Result<T, ReplyError> {
-    rpc::result(&KNOWN, status, body)
+    rpc::result(&NODE, status, body)
 }
 
 /// The object that [`Family::parse_template`](crate::Family::parse_template) reads, from the reply
@@ -45,7 +52,7 @@ pub(super) fn result<'a, T: Deserialize<'a>>(status: u16, body: &'a [u8]) -> Res
 /// # Errors
 /// When the node reports an error or the reply is malformed.
 pub fn block_template(status: u16, body: &[u8]) -> Result<&[u8], ReplyError> {
-    match rpc::raw_result(&KNOWN, status, body)? {
+    match rpc::raw_result(&NODE, status, body)? {
         "null" => Err(ReplyError::malformed(status, "no template")),
         object => Ok(object.as_bytes()),
     }
@@ -99,11 +106,14 @@ mod tests {
 
     #[test]
     fn refusals_of_the_http_server() {
-        assert_eq!(block_hash(401, b""), Err(ReplyError::Unauthorized));
-        assert_eq!(block_hash(403, b""), Err(ReplyError::Forbidden));
+        assert_eq!(
+            block_hash(401, b""),
+            Err(ReplyError::Unauthorized(NODE.unauthorized))
+        );
+        assert_eq!(block_hash(403, b""), Err(ReplyError::Forbidden(NODE.forbidden)));
         assert_eq!(
             block_hash(503, b"Work queue depth exceeded"),
-            Err(ReplyError::Overloaded)
+            Err(ReplyError::Overloaded(NODE.overloaded))
         );
         assert!(matches!(
             block_hash(404, b"x"),

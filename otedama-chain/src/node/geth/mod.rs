@@ -5,7 +5,5 @@
 mod reply;
 mod request;
 
-pub use reply::{Syncing, block, block_number, chain_id, network_id, submit_outcome, syncing, work};
-pub use request::{
-    BlockAt, get_block, get_block_number, get_chain_id, get_network_id, get_syncing, get_work, submit_work,
-};
+pub use reply::{Syncing, block, chain_id, submit_outcome, syncing, work};
+pub use request::{BlockAt, get_block, get_chain_id, get_syncing, get_work, submit_work};

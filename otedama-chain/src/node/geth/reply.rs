@@ -4,24 +4,32 @@ use serde::Deserialize;
 
 use crate::family::ethereum::{Header, quantity};
 use crate::node::SubmitOutcome;
-use crate::node::rpc::{self, KnownError, ReplyError};
+use crate::node::rpc::{self, Known, KnownError, ReplyError};
 
 const NO_CALL: KnownError = KnownError::new(
     -32601,
     false,
     "the node lacks this call: does its --http.api name eth and net?",
 );
-const KNOWN: [KnownError; 1] = [NO_CALL];
+const NODE: Known = Known {
+    unauthorized: "is the url the one of --http.port? that of the engine API asks for a token",
+    forbidden: "name the host of the url in the node's --http.vhosts",
+    overloaded: "ask it less often",
+    errors: &[NO_CALL],
+};
 /// From core-geth's `consensus/ethash`: whatever goes wrong is -32000.
-const KNOWN_OF_WORK: [KnownError; 2] = [
-    NO_CALL,
-    KnownError::new(
-        -32000,
-        true,
-        "does the node mine? start it with --mine and --miner.etherbase, which takes the address that blocks pay, \
-         and wait until it has the chain",
-    ),
-];
+const NODE_AT_WORK: Known = Known {
+    errors: &[
+        NO_CALL,
+        KnownError::new(
+            -32000,
+            true,
+            "does the node mine? start it with --mine and --miner.etherbase, which takes the address that blocks pay, \
+             and wait until it has the chain",
+        ),
+    ],
+    ..NODE
+};
 
 /// Whether a node has what its peers have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,19 +50,23 @@ pub enum Syncing {
 /// # Errors
 /// When the node reports an error, as while it doesn't mine.
 pub fn work(status: u16, body: &[u8]) -> Result<&[u8], ReplyError> {
-    rpc::raw_result(&KNOWN_OF_WORK, status, body).map(str::as_bytes)
+    rpc::raw_result(&NODE_AT_WORK, status, body).map(str::as_bytes)
 }
 
 /// Reads the reply to `eth_submitWork`.
 ///
-/// The node doesn't say why it refuses a seal: the proof of work is wrong, the work is more than seven blocks old, or
-/// the node doesn't know it, as after a restart. An accepted block may still lose to another at its height: whether it
-/// is in the chain shows by its [seal hash](Header::seal_hash) there.
+/// The node doesn't say why it refuses a seal. Most reasons are final: the proof of work is wrong, the work is more than
+/// seven blocks old, or the node doesn't know it, as after a restart. One passes: core-geth answers the same when its own
+/// loop doesn't take the sealed block at once (its log then says "Sealing result is not read by miner"), so a seal that
+/// is known to be good is worth sending again.
+///
+/// An accepted block may still lose to another at its height: whether it is in the chain shows by its
+/// [seal hash](Header::seal_hash) there.
 ///
 /// # Errors
 /// When the node reports an error, which says nothing about the block, or the reply is malformed.
 pub fn submit_outcome(status: u16, body: &[u8]) -> Result<SubmitOutcome, ReplyError> {
-    let is_accepted = rpc::result(&KNOWN_OF_WORK, status, body)?;
+    let is_accepted = rpc::result(&NODE_AT_WORK, status, body)?;
     Ok(if is_accepted {
         SubmitOutcome::Accepted
     } else {
@@ -67,7 +79,7 @@ pub fn submit_outcome(status: u16, body: &[u8]) -> Result<SubmitOutcome, ReplyEr
 /// # Errors
 /// When the node reports an error, or the block's header is malformed or not of a known kind.
 pub fn block(status: u16, body: &[u8]) -> Result<Option<Header>, ReplyError> {
-    match rpc::raw_result(&KNOWN, status, body)? {
+    match rpc::raw_result(&NODE, status, body)? {
         "null" => Ok(None),
         json => Header::parse(json.as_bytes())
             .map(Some)
@@ -75,31 +87,12 @@ pub fn block(status: u16, body: &[u8]) -> Result<Option<Header>, ReplyError> {
     }
 }
 
-/// Reads the reply to `eth_blockNumber`: the height of the tip.
-///
-/// # Errors
-/// When the node reports an error or the reply is malformed.
-pub fn block_number(status: u16, body: &[u8]) -> Result<u64, ReplyError> {
-    hex(status, "a height", rpc::result(&KNOWN, status, body)?)
-}
-
 /// Reads the reply to `eth_chainId`: 61 for Ethereum Classic, 63 for Mordor (EIP-155).
 ///
 /// # Errors
 /// When the node reports an error or the reply is malformed.
 pub fn chain_id(status: u16, body: &[u8]) -> Result<u64, ReplyError> {
-    hex(status, "a chain id", rpc::result(&KNOWN, status, body)?)
-}
-
-/// Reads the reply to `net_version`: 1 for Ethereum Classic, as for Ethereum, and 7 for Mordor.
-///
-/// # Errors
-/// When the node reports an error or the reply is malformed.
-pub fn network_id(status: u16, body: &[u8]) -> Result<u64, ReplyError> {
-    let digits: &str = rpc::result(&KNOWN, status, body)?;
-    let is_number = digits.bytes().all(|digit| digit.is_ascii_digit());
-    let parsed = digits.parse().ok().filter(|_| is_number);
-    parsed.ok_or_else(|| ReplyError::malformed(status, "a network id is no decimal number"))
+    hex(status, "a chain id", rpc::result(&NODE, status, body)?)
 }
 
 /// Reads the reply to `eth_syncing`.
@@ -113,7 +106,7 @@ pub fn syncing(status: u16, body: &[u8]) -> Result<Syncing, ReplyError> {
         current_block: &'a str,
         highest_block: &'a str,
     }
-    let json = rpc::raw_result(&KNOWN, status, body)?;
+    let json = rpc::raw_result(&NODE, status, body)?;
     if json == "false" {
         return Ok(Syncing::Done);
     }
@@ -146,29 +139,19 @@ mod tests {
     const NO_METHOD: &str = r#"{"jsonrpc":"2.0","id":"otedama","error":{"code":-32601,"message":"the method eth_getWork does not exist/is not available"}}"#;
 
     #[test]
-    fn small_answers() {
-        let read = |result: &str| {
-            let body = answer(result);
-            let body = body.as_bytes();
-            (
-                block_number(200, body).ok(),
-                chain_id(200, body).ok(),
-                network_id(200, body).ok(),
-            )
-        };
-        assert_eq!(read(r#""0x3d""#), (Some(61), Some(61), None));
-        assert_eq!(read(r#""7""#), (None, None, Some(7)));
+    fn the_id_of_a_chain() {
+        let read = |result: &str| chain_id(200, answer(result).as_bytes()).ok();
+        assert_eq!(read(r#""0x3d""#), Some(61));
         for result in [
             r#""""#,
             r#""0x""#,
-            r#""+7""#,
+            r#""61""#,
             r#""0x10000000000000000""#,
-            r#""18446744073709551616""#,
-            "7",
+            "61",
             "null",
             "[]",
         ] {
-            assert_eq!(read(result), (None, None, None), "{result}");
+            assert_eq!(read(result), None, "{result}");
         }
     }
 
@@ -226,7 +209,7 @@ mod tests {
         assert!(!error.is_transient());
         assert!(error.to_string().contains("--http.api"), "{error}");
         // The same number says nothing about mining elsewhere.
-        let error = block_number(200, NO_WORK.as_bytes()).expect_err("an error");
+        let error = chain_id(200, NO_WORK.as_bytes()).expect_err("an error");
         assert!(
             !error.is_transient() && !error.to_string().contains("--mine"),
             "{error}"
@@ -240,9 +223,7 @@ mod tests {
                 let _ = work(status, &body);
                 let _ = submit_outcome(status, &body);
                 let _ = block(status, &body);
-                let _ = block_number(status, &body);
                 let _ = chain_id(status, &body);
-                let _ = network_id(status, &body);
                 let _ = syncing(status, &body);
             }
         }

@@ -39,11 +39,6 @@ pub fn get_block(at: BlockAt) -> String {
     call("eth_getBlockByNumber", (tag, false))
 }
 
-/// `eth_blockNumber`.
-pub fn get_block_number() -> String {
-    call("eth_blockNumber", [(); 0])
-}
-
 /// `eth_syncing`.
 pub fn get_syncing() -> String {
     call("eth_syncing", [(); 0])
@@ -52,11 +47,6 @@ pub fn get_syncing() -> String {
 /// `eth_chainId`.
 pub fn get_chain_id() -> String {
     call("eth_chainId", [(); 0])
-}
-
-/// `net_version`.
-pub fn get_network_id() -> String {
-    call("net_version", [(); 0])
 }
 
 #[cfg(test)]
@@ -91,12 +81,7 @@ mod tests {
             let params = format!(r#""method":"eth_getBlockByNumber","params":["{tag}",false]}}"#);
             assert!(get_block(at).ends_with(&params), "{tag}");
         }
-        for (call, method) in [
-            (get_block_number(), "eth_blockNumber"),
-            (get_syncing(), "eth_syncing"),
-            (get_chain_id(), "eth_chainId"),
-            (get_network_id(), "net_version"),
-        ] {
+        for (call, method) in [(get_syncing(), "eth_syncing"), (get_chain_id(), "eth_chainId")] {
             assert!(
                 call.ends_with(&format!(r#""method":"{method}","params":[]}}"#)),
                 "{method}"

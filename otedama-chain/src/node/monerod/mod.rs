@@ -5,9 +5,7 @@ mod request;
 mod zmq;
 
 pub use reply::{BlockHeader, NodeInfo, block_header, block_template, miner_data, node_info, submit_outcome};
-pub use request::{
-    RESERVE_MAX, get_block_header_by_height, get_block_template, get_info, get_miner_data, submit_block,
-};
+pub use request::{get_block_header_by_height, get_block_template, get_info, get_miner_data, submit_block};
 pub use zmq::{MinerData, NewBlocks, Publication, ZmqError, publication};
 
 use otedama_hash::Hash256;

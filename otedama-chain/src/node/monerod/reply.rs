@@ -4,7 +4,15 @@ use serde::Deserialize;
 
 use super::{MinerData, id, zmq};
 use crate::node::SubmitOutcome;
-use crate::node::rpc::{self, KnownError, ReplyError};
+use crate::node::rpc::{self, Known, KnownError, ReplyError};
+
+const NODE: Known = Known {
+    unauthorized: "it takes one by HTTP digest only, which this version does not have: start the node without --rpc-login, on an \
+                   address that only the pool reaches",
+    forbidden: "ask its own port, --rpc-bind-port, and not a restricted one",
+    overloaded: "it may be downloading the chain: wait until it is done, or ask it less often",
+    errors: &KNOWN,
+};
 
 /// From the node's `core_rpc_server_error_codes.h`.
 const KNOWN: [KnownError; 6] = [
@@ -83,12 +91,12 @@ struct Status<'a> {
 
 /// The text of a result whose status is "OK".
 fn checked(status: u16, body: &[u8]) -> Result<&str, ReplyError> {
-    let result = rpc::raw_result(&KNOWN, status, body)?;
+    let result = rpc::raw_result(&NODE, status, body)?;
     let said: Status<'_> =
         serde_json::from_str(result).map_err(|error| ReplyError::malformed(status, &error.to_string()))?;
     match said.status {
         OK => Ok(result),
-        "BUSY" => Err(ReplyError::Overloaded),
+        "BUSY" => Err(ReplyError::Overloaded(NODE.overloaded)),
         other => Err(ReplyError::malformed(
             status,
             &format!("the node's status is {other}"),
@@ -261,13 +269,14 @@ mod tests {
         let answer = |said: &str| format!(r#"{{"id":"0","jsonrpc":"2.0","result":{{"status":"{said}"}}}}"#);
         assert_eq!(
             submit_outcome(200, answer("BUSY").as_bytes()),
-            Err(ReplyError::Overloaded)
+            Err(ReplyError::Overloaded(NODE.overloaded))
         );
         let error = submit_outcome(200, answer("PAYMENT REQUIRED").as_bytes()).expect_err("an error");
         assert!(error.to_string().contains("PAYMENT REQUIRED"), "{error}");
         assert!(submit_outcome(200, br#"{"id":"0","result":{}}"#).is_err());
         assert!(submit_outcome(200, br#"{"id":"0","result":null}"#).is_err());
-        assert_eq!(submit_outcome(401, b""), Err(ReplyError::Unauthorized));
+        let error = submit_outcome(401, b"").expect_err("an error");
+        assert!(error.to_string().contains("--rpc-login"), "{error}");
     }
 
     proptest::proptest! {

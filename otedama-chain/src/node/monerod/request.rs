@@ -4,10 +4,6 @@ use serde::Serialize;
 
 use crate::node::rpc;
 
-/// The node reserves up to 255 bytes, but from 128 on its `reserved_offset` is one too low: it points into the length
-/// that stands before them, which has two bytes then (seen with 0.18.5).
-pub const RESERVE_MAX: u8 = 127;
-
 fn call(method: &str, params: impl Serialize) -> String {
     rpc::call("2.0", method, params)
 }
@@ -18,8 +14,10 @@ struct TemplateRequest<'a> {
     reserve_size: u8,
 }
 
-/// `get_block_template` of a block that pays `address`, which is no subaddress, with so many bytes for the pool,
-/// at most [`RESERVE_MAX`].
+/// `get_block_template` of a block that pays `address`, which is no subaddress, with so many bytes for the pool.
+///
+/// The node reserves up to 255, but from 128 on its `reserved_offset` is one too low: it points into the length that
+/// stands before them, which has two bytes then (seen with 0.18.5). Such a template is refused where it is read.
 pub fn get_block_template(address: &str, reserve_size: u8) -> String {
     call(
         "get_block_template",
