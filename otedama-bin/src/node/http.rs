@@ -11,7 +11,6 @@ use hyper::{Request, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use otedama_chain::node::ReplyError;
 use otedama_chain::node::bitcoind::{basic_auth, cookie_auth};
 
 use super::NodeError;

@@ -220,7 +220,7 @@ mod tests {
             cursor.move_to(&range, 0);
             assert_eq!(cursor.next_range(1), Some(range));
         }
-        assert_eq!(cursor.done, [0..1000]);
+        assert_eq!(cursor.done.len(), 1);
         cursor.move_to(&(0..1000), 0);
         assert!(cursor.is_at_end());
     }
