@@ -396,15 +396,15 @@ fn all_sessions_together_are_credited_once_for_a_nonce() {
     let pool = Pool::start(dir.path(), &setup);
     let login = |protocol: Protocol| EthMiner::login(pool.stratum(), protocol, ALICE).unwrap();
     let mut taken = Taken::default();
-    // Whoever speaks eth-proxy has all nonces to itself, those of the others as well.
-    for protocol in [V1, V2, Proxy] {
+    // Whoever speaks eth-proxy chooses the whole nonce, but those of the other sessions are theirs: to it they are stale.
+    for (protocol, refusal) in [(V1, 21), (V2, 21), (Proxy, 22)] {
         let mut first = login(protocol);
         let share = plain_share(&mut first, &mut light);
         assert_eq!(first.submit(&share).unwrap(), Ok(()));
         taken.add(ALICE, share.clone());
         for number in 0..6 {
             let (code, message) = login(Proxy).submit(&share).unwrap().unwrap_err();
-            assert_eq!(code, 22, "{protocol:?}, session {number}: {message}");
+            assert_eq!(code, refusal, "{protocol:?}, session {number}: {message}");
         }
     }
     pool.stop();

@@ -202,7 +202,7 @@ impl Shared {
     /// be started afresh.
     fn look_up(&self, key: EpochKey) -> EpochState {
         let found = self.epochs.get(key);
-        if matches!(found, EpochState::Failed(PrepareError::Stopped { .. }))
+        if matches!(found, EpochState::Failed(PrepareError::Gone { .. }))
             && !self.is_reported.swap(true, Ordering::Relaxed)
         {
             self.faults.report("epochs");
