@@ -14,7 +14,7 @@ WASM = wasm32-unknown-unknown
 # Crates in which no I/O may hide; what else proves it is that they build for a machine that has none.
 WASM_CRATES = otedama-hash otedama-stratum otedama-chain otedama-rewards otedama-pool
 
-.PHONY: run build install test bench fmt lint setup lint-format lint-clippy lint-docs lint-licences lint-wasm
+.PHONY: run build install test bench fmt lint setup lint-format lint-clippy lint-docs lint-licences lint-wasm lint-fuzz
 .DEFAULT_GOAL := build
 
 setup:
@@ -47,7 +47,7 @@ bench: setup
 fmt: setup
 	$(CARGO) fmt --all
 
-lint: setup lint-format lint-clippy lint-docs lint-licences lint-wasm
+lint: setup lint-format lint-clippy lint-docs lint-licences lint-wasm lint-fuzz
 
 lint-format:
 	$(CARGO) fmt --all --check
@@ -77,3 +77,7 @@ lint-wasm:
 		echo "lint: SKIPPED: the check that no I/O hides in $(WASM_CRATES), because the target is not installed" \
 			"(rustup target add $(WASM))" >&2; \
 	fi
+
+# The fuzz targets are a workspace of their own, which no other target here compiles. Without the engine they don't link.
+lint-fuzz:
+	$(CARGO) check --manifest-path fuzz/Cargo.toml --bins --no-default-features $(FEATURES) --target-dir "$(TARGET_DIR)"

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use otedama_chain::family::ethereum::{EXTRA_MAX, Header, Seal, Work};
+use otedama_chain::family::ethereum::{EXTRA_MAX, Header, Seal, Solution, Work};
 use otedama_chain::node::geth;
 use otedama_hash::ethash::Schedule;
 
@@ -16,7 +16,12 @@ fuzz_target!(|data: &[u8]| {
     let schedule = SCHEDULES[usize::from(*schedule) % SCHEDULES.len()];
     if let Ok(work) = Work::of_notification(body, schedule) {
         assert!(!work.network_target.to_u256().is_zero());
-        let call = geth::submit_work(&work, &Seal::default());
+        let solution = Solution {
+            seal_hash: work.seal_hash,
+            seal: Seal::default(),
+        };
+        assert_eq!(Solution::from_bytes(&solution.to_bytes()), Some(solution));
+        let call = geth::submit_work(&solution);
         assert!(call.ends_with(&format!("{}\"]}}", "0".repeat(64))));
     }
     let Ok(header) = Header::parse(body) else {

@@ -3,7 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use otedama_chain::coins;
-use otedama_chain::node::{bitcoind, geth, monerod};
+use otedama_chain::family::ethereum::Work;
+use otedama_chain::node::{bitcoind, check_genesis, check_network, geth, monerod};
 use otedama_hash::ethash::Schedule;
 
 // Two bytes of HTTP status, then the body.
@@ -35,7 +36,8 @@ fuzz_target!(|data: &[u8]| {
     let _ = geth::submit_outcome(status, body);
     if let Ok(info) = bitcoind::blockchain_info(status, body) {
         for spec in coins::all() {
-            let _ = info.check(spec);
+            let _ = check_network(spec, &info.chain);
+            let _ = check_genesis(spec, &info.best_block_hash);
         }
     }
 });
