@@ -1,8 +1,10 @@
 //! Deterministic simulation of a whole pool: miners, network, nodes, store and process in one thread, from one seed.
 //!
-//! The pools, the gate, the chain and its nodes, the rewards and the codecs are the production code, unmodified; what
-//! the binary does with sockets, disks and clocks is simulated, and so is the work (see the oracle). Checkers run all
-//! the time; then faults end and progress is required.
+//! Production code, unmodified: the pools, the gate, the queue of unverified shares, the rewards, the codecs, what the
+//! coins' families make of templates and blocks, and the development chain. The simulator's own: what the binary does
+//! with sockets, disks and clocks, its loop that verifies shares included; the nodes of Monero, Ethereum Classic and
+//! Ravencoin, of which the first two read blocks with the pool's own types, so that an error there agrees with itself;
+//! and the work (see the oracle). Checkers run all the time; then faults end and progress is required.
 //!
 //! ```
 //! use std::time::Duration;

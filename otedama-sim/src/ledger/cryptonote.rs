@@ -1,4 +1,8 @@
 //! Blocks of Monero: a header, a miner transaction that the node writes, and the hashes of two other transactions.
+//!
+//! Hashing blobs come from the pool's own [`BlockBlob`], so an error in it goes unnoticed here. What finds it are the
+//! templates and blocks of real monerods in `otedama-chain/tests/monero_block.rs`, and the pool in front of a monerod in
+//! `otedama-bin/tests/e2e_monero.rs`.
 
 use otedama_chain::family::cryptonote::{BlockBlob, NONCE_LEN, NONCE_OFFSET, RESERVE_LEN};
 use otedama_hash::sha256d::sha256d;

@@ -1,4 +1,8 @@
 //! Blocks of Ethereum Classic: the node keeps the block and hands out its header, which the seal completes.
+//!
+//! Headers are encoded and hashed by the pool's own [`Header`], so an error in it goes unnoticed here. What finds it are
+//! the main network's blocks in `otedama-chain/tests/ethereum_blocks.rs`, and the node of `otedama-bin/tests/loopback`,
+//! which has an encoding of its own.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
