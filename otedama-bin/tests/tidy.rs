@@ -188,6 +188,22 @@ fn coins_are_named_in_one_place() {
 }
 
 #[test]
+fn files_that_the_quirks_name_are_there() {
+    let quirks = fs::read_to_string(root().join("docs/quirks.md")).unwrap();
+    // What stands between backquotes; crates are called by their short names in the table.
+    let named = quirks.split('`').skip(1).step_by(2).filter(|code| {
+        Path::new(code)
+            .extension()
+            .is_some_and(|extension| extension == "rs")
+    });
+    let named: BTreeSet<_> = named.map(|path| path.trim_start_matches("otedama-")).collect();
+    assert!(named.len() > 20, "only {} files found", named.len());
+    let is_missing = |path: &&&str| !root().join(format!("otedama-{path}")).exists();
+    let missing: Vec<_> = named.iter().filter(is_missing).collect();
+    assert_eq!(missing, Vec::<&&str>::new());
+}
+
+#[test]
 fn no_source_file_is_two_ideas() {
     let mut long = Vec::new();
     for package in metadata().workspace_packages() {
