@@ -72,6 +72,7 @@ fn the_key_changes_while_miners_work() {
         &format!("{ALICE}+6"),
         None,
     );
+    let mut counted = owed::Counted::default();
     let start = Instant::now();
     for change in CHANGES {
         let key = *seeds.last().unwrap();
@@ -88,6 +89,7 @@ fn the_key_changes_while_miners_work() {
             "every miner's shares under the new key",
             Duration::from_secs(60),
             || {
+                counted.look(&setup.database, || node.height());
                 let crossed = xmrig.jobs().into_iter().find(|job| job.height >= change);
                 let of_key = |answer: &Answer| answer.refused.is_none() && answer.seed == next;
                 let crossed_by = |miner: &Miner| miner.answers().into_iter().filter(of_key).count() >= 3;
@@ -135,7 +137,8 @@ fn the_key_changes_while_miners_work() {
     let shares = pool.chain_status()["shares"].clone();
     assert_eq!(shares["rejected"], shares["stale"], "{shares}");
     // Blocks of three keys, all of which the node took.
-    owed::check(&node, &setup.database, CHANGES[0] - SEEDS.lag + 1..=node.height());
+    let mined = owed::mined_on(&node, CHANGES[0] - SEEDS.lag + 1..=node.height());
+    owed::check(&setup.database, &mined, &counted);
     pool.stop();
 }
 

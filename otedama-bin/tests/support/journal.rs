@@ -28,6 +28,8 @@ pub(crate) struct ShareRow {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct BlockRow {
     pub(crate) height: i64,
+    /// Who found it.
+    pub(crate) account: String,
     pub(crate) status: String,
     pub(crate) detail: String,
     pub(crate) reward: i64,
@@ -89,14 +91,15 @@ impl Journal {
 
     /// Every block, by its hash.
     pub(crate) fn blocks(&self) -> BTreeMap<String, BlockRow> {
-        let sql = "SELECT hash, height, status, detail, reward FROM blocks";
+        let sql = "SELECT hash, height, account, status, detail, reward FROM blocks";
         let mut statement = self.0.prepare(sql).unwrap();
         let rows = statement.query_map([], |r| {
             let row = BlockRow {
                 height: r.get(1)?,
-                status: r.get(2)?,
-                detail: r.get(3)?,
-                reward: r.get(4)?,
+                account: r.get(2)?,
+                status: r.get(3)?,
+                detail: r.get(4)?,
+                reward: r.get(5)?,
                 outputs: Outputs::new(),
             };
             Ok((r.get::<_, String>(0)?, row))
