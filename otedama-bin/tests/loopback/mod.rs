@@ -1,5 +1,7 @@
 //! Nodes of coins whose own software can't be installed here: JSON-RPC on loopback in front of a chain of their own.
-//! They judge what they are given with code of their own, apart from the program's.
+//! They judge what they are given with code of their own. One thing they share with the program: the hash functions of
+//! `otedama_hash`, [`Light`], which published vectors and real blocks test there. Headers, Keccak, targets and encodings
+//! are theirs, so that an error of the program's is not one of theirs too.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 pub(crate) mod bytes;
@@ -20,7 +22,7 @@ pub(crate) fn unix_s() -> u64 {
         .as_secs()
 }
 
-/// Hashes on the light cache of an algorithm's first epoch.
+/// Hashes on the light cache of an algorithm's first epoch, with the program's own code.
 pub(crate) struct Light(Box<dyn Hasher>);
 
 impl Light {
