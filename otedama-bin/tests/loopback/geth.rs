@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
 
 use otedama_hash::Algorithm;
 use serde_json::{Value, json};
@@ -52,9 +53,17 @@ struct State {
     seals: Vec<Seal>,
     /// So many seals are refused without a look.
     is_busy_for: usize,
-    calls: Vec<String>,
+    calls: Vec<Call>,
     /// Tells headers on the same block apart.
     count: u64,
+}
+
+/// What it was asked.
+struct Call {
+    method: String,
+    /// The first parameter, where it is a string.
+    parameter: String,
+    at: Instant,
 }
 
 impl Geth {
@@ -123,14 +132,41 @@ impl Geth {
         self.lock().seals.clone()
     }
 
-    /// How often a method was called.
-    pub(crate) fn calls(&self, method: &str) -> usize {
-        self.lock().calls.iter().filter(|m| *m == method).count()
+    /// When a method was called.
+    pub(crate) fn calls(&self, method: &str) -> Vec<Instant> {
+        let state = self.lock();
+        let calls = state.calls.iter().filter(|call| call.method == method);
+        calls.map(|call| call.at).collect()
+    }
+
+    /// How often the block at a height was asked for.
+    pub(crate) fn block_calls(&self, height: u64) -> usize {
+        let (state, height) = (self.lock(), format!("{height:#x}"));
+        let is_it = |call: &&Call| call.method == "eth_getBlockByNumber" && call.parameter == height;
+        state.calls.iter().filter(is_it).count()
     }
 
     /// What it wants mined.
     pub(crate) fn work(&self) -> Header {
         self.lock().works.back().unwrap().clone()
+    }
+
+    /// Posts the same work once more.
+    pub(crate) fn post_again(&self) {
+        let post = self.lock().post();
+        send(post);
+    }
+
+    /// Puts a block of somebody else's on top; its hash.
+    pub(crate) fn grow(&self) -> [u8; 32] {
+        let mut state = self.lock();
+        let block = state.works.back().unwrap().clone();
+        let hash = block.hash();
+        state.add(block);
+        let post = state.post();
+        drop(state);
+        send(post);
+        hash
     }
 
     /// Other work on the same block, as when transactions came in.
@@ -230,11 +266,15 @@ impl State {
         let hash = block.hash();
         // Another block at the height of the tip stays beside the chain.
         if block.parent == self.tip().hash() {
-            self.chain.push(block);
-            self.new_work();
-            self.forget();
+            self.add(block);
         }
         Seal::Accepted(hash)
+    }
+
+    fn add(&mut self, block: Header) {
+        self.chain.push(block);
+        self.new_work();
+        self.forget();
     }
 }
 
@@ -246,7 +286,11 @@ fn send(post_to: Option<(SocketAddr, String)>) {
 
 fn answer(state: &Mutex<State>, method: &str, params: &Value) -> Answer {
     let mut state = state.lock().unwrap();
-    state.calls.push(method.to_owned());
+    state.calls.push(Call {
+        method: method.to_owned(),
+        parameter: params[0].as_str().unwrap_or_default().to_owned(),
+        at: Instant::now(),
+    });
     match method {
         "eth_chainId" => Ok(json!("0x539")),
         "eth_syncing" => Ok(json!(false)),

@@ -10,7 +10,6 @@ use bitcoin::consensus::encode::serialize;
 use bitcoin::hashes::Hash as _;
 use bitcoin::transaction::Version;
 use bitcoin::{Amount, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Txid, Witness};
-use otedama_chain::coins::rvn;
 use otedama_hash::Algorithm;
 use serde_json::{Value, json};
 
@@ -21,6 +20,8 @@ use super::raven_block::{RavenBlock, Rules, Waiting, clock_s, commitment_script,
 /// Compact target: one hash in 16 meets it.
 pub(crate) const BITS: u32 = 0x200f_ffff;
 const VERSION: u32 = 0x2000_0000;
+/// Id of the network's first block (`CRegTestParams` in Ravencoin's `chainparams.cpp`).
+const GENESIS: &str = "0b2c703dc93bb63a36c4e33b85be4855ddbca2ac951a7a0a29b8de0408200a3c";
 const COIN: u64 = 100_000_000;
 
 /// A running node.
@@ -44,6 +45,8 @@ struct State {
     beside: BTreeMap<[u8; 32], usize>,
     /// What the next block may hold.
     waiting: Vec<Waiting>,
+    /// Blocks whose header was asked for, in order.
+    headers_asked: Vec<String>,
     /// Words for blocks that were refused, and empty ones for those taken.
     words: Vec<&'static str>,
     /// Tells transactions and templates apart.
@@ -77,7 +80,7 @@ impl Mined {
 impl Ravend {
     /// A node whose tip is at `height`.
     pub(crate) fn start(height: u32) -> Self {
-        let genesis = const_hex::decode_to_array(rvn::REGTEST.genesis_hashes[0]).unwrap();
+        let genesis = const_hex::decode_to_array(GENESIS).unwrap();
         let made_up = (1..=height).map(|height| sha256d(&height.to_le_bytes()));
         let mut state = State {
             light: Light::new(Algorithm::KAWPOW),
@@ -85,6 +88,7 @@ impl Ravend {
             mined: BTreeMap::new(),
             beside: BTreeMap::new(),
             waiting: Vec::new(),
+            headers_asked: Vec::new(),
             words: Vec::new(),
             count: 0,
             start_time_s: clock_s() as u32 - 600,
@@ -123,6 +127,21 @@ impl Ravend {
         self.lock().words.clone()
     }
 
+    /// Puts a block of somebody else's on top.
+    pub(crate) fn grow(&self) {
+        let mut state = self.lock();
+        let id = sha256d(&state.height().to_le_bytes());
+        state.ids.push(id);
+        state.new_transactions();
+        self.shared.changed.notify_all();
+    }
+
+    /// How often the header of a block was asked for.
+    pub(crate) fn header_calls(&self, hash: &str) -> usize {
+        let state = self.lock();
+        state.headers_asked.iter().filter(|asked| *asked == hash).count()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.shared.state.lock().unwrap()
     }
@@ -151,7 +170,11 @@ impl Shared {
                 id.map(|id| json!(const_hex::encode(id)))
                     .ok_or((-8, "Block height out of range"))
             }
-            "getblockheader" => state.header(params[0].as_str().unwrap_or_default()),
+            "getblockheader" => {
+                let hash = params[0].as_str().unwrap_or_default();
+                state.headers_asked.push(hash.to_owned());
+                state.header(hash)
+            }
             "getblocktemplate" => Ok(state.template()),
             "submitblock" => {
                 let bytes = params[0].as_str().and_then(|hex| const_hex::decode(hex).ok());

@@ -72,6 +72,8 @@ impl Share {
 pub(crate) struct Session {
     stream: TcpStream,
     buffered: Vec<u8>,
+    /// Requests that wait to be written together.
+    held: Option<Vec<u8>>,
     /// Answers by the request's id, as they came.
     replies: HashMap<u64, Vec<u8>>,
     last_id: u64,
@@ -87,6 +89,7 @@ impl Session {
         Ok(Self {
             stream,
             buffered: Vec::new(),
+            held: None,
             replies: HashMap::new(),
             last_id: 0,
             jobs: Vec::new(),
@@ -97,9 +100,13 @@ impl Session {
     /// Sends what `write` appends; the id to wait for.
     fn send(&mut self, write: impl FnOnce(&mut Vec<u8>, u64)) -> io::Result<u64> {
         self.last_id += 1;
-        let mut out = Vec::new();
-        write(&mut out, self.last_id);
-        self.stream.write_all(&out)?;
+        if let Some(held) = &mut self.held {
+            write(held, self.last_id);
+        } else {
+            let mut out = Vec::new();
+            write(&mut out, self.last_id);
+            self.stream.write_all(&out)?;
+        }
         Ok(self.last_id)
     }
 
@@ -137,6 +144,21 @@ pub(crate) trait Miner {
 
     /// Sends a share without waiting; the id of the request.
     fn send_share(&mut self, share: &Share) -> io::Result<u64>;
+
+    /// Sends several shares in one piece, so that none comes too late because of another; their verdicts.
+    fn submit_together(&mut self, shares: &[Share]) -> io::Result<Vec<Verdict>> {
+        self.session().held = Some(Vec::new());
+        let ids: Vec<_> = shares.iter().map(|share| self.send_share(share)).collect();
+        let session = self.session();
+        let all = session.held.take().unwrap_or_default();
+        session.stream.write_all(&all)?;
+        ids.into_iter()
+            .map(|id| {
+                let reply = self.reply(id?)?;
+                Ok(self.verdict(&reply))
+            })
+            .collect()
+    }
 
     /// What an answer to a share says.
     fn verdict(&self, line: &[u8]) -> Verdict;
