@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use otedama_hash::{Monotonic, Target};
+use otedama_hash::{Algorithm, Monotonic, Target};
 
 use crate::client::connection::{Ask, Connection};
 use crate::client::job::nonces_behind;
@@ -17,6 +17,8 @@ use crate::v1::{ExtranonceBytes, Reply, request as bitcoin};
 
 /// How long a client is silent at the most where the server names no limit.
 const NOOP_INTERVAL: Duration = Duration::from_secs(60);
+/// What is mined where the server names nothing else.
+const DEFAULT_ALGORITHM: &str = "ethash";
 
 #[derive(Debug, Default)]
 pub(in crate::client) struct V2 {
@@ -25,15 +27,26 @@ pub(in crate::client) struct V2 {
     /// The server's name for the worker.
     worker: String,
     noop_interval: Option<Duration>,
-    /// What `mining.set` said last; it holds as long as the session.
-    settings: Set,
+    /// What `mining.set` made of the session, as long as that holds; `None` before the first one.
+    settings: Option<Set>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Set {
-    target: Option<Target>,
+    target: Target,
     algorithm: Option<String>,
-    extranonce: Option<ExtranonceBytes>,
+    extranonce: ExtranonceBytes,
+}
+
+/// What counts where no `mining.set` of the session said otherwise (EIP-1571, section "Prepare for mining").
+impl Default for Set {
+    fn default() -> Self {
+        Self {
+            target: Algorithm::ETHASH.diff1(),
+            algorithm: None,
+            extranonce: ExtranonceBytes::default(),
+        }
+    }
 }
 
 impl Speaker for V2 {
@@ -148,7 +161,7 @@ impl V2 {
         match token(reply) {
             Ok(session) => {
                 if self.session.as_deref() != Some(&*session) {
-                    self.settings = Set::default();
+                    self.settings = None;
                 }
                 self.session = Some(session.into_owned());
             }
@@ -173,30 +186,34 @@ impl V2 {
     }
 
     fn set(&mut self, conn: &mut Connection, settings: Settings<'_>) {
+        let set = self.settings.get_or_insert_default();
         if let Some(algorithm) = settings.algorithm {
-            if !conn.config.knows(&algorithm) {
-                return conn.close(ClientClose::UnknownAlgorithm(algorithm.into_owned()));
-            }
-            self.settings.algorithm = Some(algorithm.into_owned());
+            set.algorithm = Some(algorithm.into_owned());
         }
-        self.settings.target = settings.target.or(self.settings.target);
-        self.settings.extranonce = settings.extranonce.or(self.settings.extranonce);
+        set.target = settings.target.unwrap_or(set.target);
+        set.extranonce = settings.extranonce.unwrap_or(set.extranonce);
+        let algorithm = set.algorithm.as_deref().unwrap_or(DEFAULT_ALGORITHM);
+        if !conn.config.knows(algorithm) {
+            conn.close(ClientClose::UnknownAlgorithm(algorithm.to_owned()));
+            // A resumed session begins with what was set last, and would mine that.
+            self.session = None;
+        }
     }
 
-    /// Builds the job with the settings that count at this moment; without them it makes no sense.
+    /// Builds the job with the settings that count at this moment; before there are any it makes no sense.
     fn job(&self, config: &ClientConfig, job: &Job<'_>) -> Option<ClientJob> {
-        let target = self.settings.target?;
+        let set = self.settings.as_ref()?;
         Some(ClientJob {
             job_id: (&*job.id).into(),
             clean: job.clean,
-            target,
-            difficulty: target.difficulty(config.diff1),
+            target: set.target,
+            difficulty: set.target.difficulty(config.diff1),
             work: ClientWork::Blob(BlobWork {
                 blob: job.header.into(),
-                nonces: nonces_behind(&self.settings.extranonce?)?,
+                nonces: nonces_behind(&set.extranonce)?,
                 height: job.height,
                 seed: job.seed,
-                algorithm: self.settings.algorithm.as_deref().map(Into::into),
+                algorithm: set.algorithm.as_deref().map(Into::into),
                 network_target: None,
             }),
         })

@@ -95,6 +95,51 @@ fn a_job_follows_its_settings() {
 }
 
 #[test]
+fn what_a_server_never_set_has_its_default() {
+    let mut script = running();
+    script.say(r#"{"method":"mining.set","params":{"epoch":"dc"}}"#);
+    script.say(NOTIFY);
+    let plain = job(&mut script);
+    assert_eq!(
+        plain.target.to_string(),
+        "00000000ffff0000000000000000000000000000000000000000000000000000"
+    );
+    let work = blob(&plain);
+    assert_eq!(work.nonces, 0..u64::MAX);
+    assert_eq!(work.algorithm, None, "the server did not say");
+    submit(&mut script, "bf0488aa", 1, 0xaf4c_6876_5fcc_d712);
+    assert!(script.sent()[0].ends_with(r#""bf0488aa","af4c68765fccd712","w-123"]}"#));
+
+    // A segment that was set is taken back by an empty one.
+    script.say(SET);
+    script.say(r#"{"method":"mining.set","params":{"extranonce":""}}"#);
+    script.say(&NOTIFY.replace("bf0488aa", "c0"));
+    assert_eq!(blob(&job(&mut script)).nonces, 0..u64::MAX);
+}
+
+#[test]
+fn a_server_that_names_no_algorithm_means_ethash() {
+    let mut script = Script::new(ClientConfig {
+        algorithms: vec!["etchash".to_owned()],
+        ..config(Protocol::V2)
+    });
+    script.connect();
+    script.say(GREETED);
+    script.say(r#"{"id":2,"result":"s-12345"}"#);
+    script.outputs();
+    script.say(r#"{"method":"mining.set","params":{"target":"ff"}}"#);
+    assert_eq!(
+        script.output(),
+        ClientOutput::Close(ClientClose::UnknownAlgorithm("ethash".to_owned()))
+    );
+    // The session would go on with it.
+    script.connect();
+    script.outputs();
+    script.say(&GREETED.replace("\"id\":1", "\"id\":4"));
+    assert_eq!(script.sent(), [r#"{"id":5,"method":"mining.subscribe"}"#]);
+}
+
+#[test]
 fn shares_are_accepted_by_silence_and_by_remarks() {
     let mut script = mining();
     for tag in 1..=4 {
