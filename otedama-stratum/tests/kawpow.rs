@@ -71,7 +71,7 @@ fn work() -> Job<'static> {
         target: target(TARGET),
         clean: true,
         height: 3_750_905,
-        bits: 0x1b00_d2b9,
+        bits: Some(0x1b00_d2b9),
     }
 }
 
@@ -278,6 +278,12 @@ fn jobs_that_make_no_sense() {
     let good = line(|out| reply::write_notify(out, &work()));
     let bare = good.replace(TARGET, TARGET.trim_start_matches('0'));
     assert_eq!(message(&bare), ServerMessage::Job(work()));
+    let without_bits = Job { bits: None, ..work() };
+    for bits in ["", ",null"] {
+        let short = good.replace(",\"1b00d2b9\"", bits);
+        assert_ne!(short, good);
+        assert_eq!(message(&short), ServerMessage::Job(without_bits.clone()));
+    }
     for (from, to) in [
         (HEADER, "33c1"),
         (SEED, ""),
@@ -286,7 +292,6 @@ fn jobs_that_make_no_sense() {
         ("3750905", "-1"),
         ("3750905", "4294967296"),
         ("3750905", "1.5"),
-        (",\"1b00d2b9\"", ""),
         ("1b00d2b9", "b00d2b9"),
         ("\"2abc\"", "7"),
         ("2abc", &"2".repeat(65)),
@@ -363,8 +368,14 @@ fn what_is_no_request() {
 
 fn job() -> impl Strategy<Value = Job<'static>> {
     let hashes = any::<([u8; 32], [u8; 32], [u8; 32])>();
-    ("\\PC{0,16}", hashes, any::<bool>(), any::<u32>(), any::<u32>()).prop_map(
-        |(id, (header, seed, target), clean, height, bits)| Job {
+    (
+        "\\PC{0,16}",
+        hashes,
+        any::<bool>(),
+        any::<u32>(),
+        any::<Option<u32>>(),
+    )
+        .prop_map(|(id, (header, seed, target), clean, height, bits)| Job {
             id: id.into(),
             header,
             seed,
@@ -372,8 +383,7 @@ fn job() -> impl Strategy<Value = Job<'static>> {
             clean,
             height,
             bits,
-        },
-    )
+        })
 }
 
 proptest! {

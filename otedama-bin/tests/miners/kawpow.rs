@@ -68,7 +68,7 @@ impl Miner for KawMiner {
                 self.session.replies.insert(id, line);
             }
             ServerMessage::Job(job) => {
-                self.bits = job.bits;
+                self.bits = job.bits.expect("the pool tells the network's target");
                 self.session.jobs.push(Job {
                     id: job.id.into_owned(),
                     header: job.header,

@@ -90,7 +90,7 @@ impl Pool {
             target: job.target,
             clean: job.clean,
             height: template.height as u32,
-            bits: parts.bits,
+            bits: Some(parts.bits),
         };
         reply::write_notify(&mut out, &line);
         self.send(slot, out);

@@ -121,7 +121,7 @@ impl KawPow {
                 height: Some(job.height.into()),
                 seed: Some(job.seed),
                 algorithm: None,
-                network_target: Target::from_compact(job.bits).ok(),
+                network_target: job.bits.and_then(|bits| Target::from_compact(bits).ok()),
             }),
         })
     }

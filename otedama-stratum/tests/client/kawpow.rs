@@ -139,6 +139,10 @@ fn a_job_carries_all_that_a_miner_needs() {
     assert_eq!(work.network_target, Target::from_compact(0x1b00_d2b9).ok());
     script.say(&notify("2abc", 0x33, false));
     assert_eq!(script.outputs(), [], "the same again");
+    // Six parameters are enough: only the network's target is in the seventh.
+    script.say(&notify("2abd", 0x33, false).replace(",\"1b00d2b9\"", ""));
+    let job = script.job();
+    assert_eq!(job.work.blob().expect("a blob").network_target, None);
 }
 
 #[test]

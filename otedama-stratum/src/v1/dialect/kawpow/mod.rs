@@ -35,6 +35,6 @@ pub struct Job<'a> {
     pub clean: bool,
     /// Height of the block, which the algorithm needs.
     pub height: u32,
-    /// The network target's compact form.
-    pub bits: u32,
+    /// The network target's compact form, if the server said.
+    pub bits: Option<u32>,
 }

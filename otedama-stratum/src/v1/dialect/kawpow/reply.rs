@@ -23,8 +23,8 @@ pub fn write_subscribe(out: &mut Vec<u8>, id: Id<'_>, session: Option<&str>, ext
     out.extend_from_slice(b"],\"error\":null}\n");
 }
 
-/// Appends `mining.notify`: seven parameters, the height a number, because xmrig takes nothing else, and the target
-/// without "0x", because xmrig reads its first 16 characters only. xmrig closes the connection when a job equals the
+/// Appends `mining.notify`: seven parameters, six without bits, the height a number, because xmrig takes nothing else,
+/// and the target without "0x", because xmrig reads its first 16 characters only. xmrig closes the connection when a job equals the
 /// last one, so each has an id of its own.
 pub fn write_notify(out: &mut Vec<u8>, job: &Job<'_>) {
     fields::start_notice(out, "mining.notify");
@@ -39,8 +39,10 @@ pub fn write_notify(out: &mut Vec<u8>, job: &Job<'_>) {
     encode::boolean(out, job.clean);
     out.push(b',');
     encode::integer(out, job.height.into());
-    out.push(b',');
-    encode::hex_u32(out, job.bits);
+    if let Some(bits) = job.bits {
+        out.push(b',');
+        encode::hex_u32(out, bits);
+    }
     fields::end(out);
 }
 

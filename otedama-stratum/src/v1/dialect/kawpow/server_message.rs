@@ -118,10 +118,15 @@ fn job(mut args: Args<'_>) -> Result<Job<'_>, ServerMessageError> {
     let target = args.take(3).into_text().and_then(|text| hex::target(&text));
     let clean = args.take(4) != Arg::Bool(false);
     let height = args.take(5).as_whole(u32::MAX);
-    let bits = args
-        .take(6)
-        .into_text()
-        .and_then(|text| hex_u32(hex::digits(&text)));
+    // xmrig does without, so servers may too.
+    let bits = match args.take(6) {
+        Arg::Null => None,
+        arg => Some(
+            arg.into_text()
+                .and_then(|text| hex_u32(hex::digits(&text)))
+                .ok_or(ServerMessageError("bits must be 8 hex digits"))?,
+        ),
+    };
     Ok(Job {
         id,
         header,
@@ -129,6 +134,6 @@ fn job(mut args: Args<'_>) -> Result<Job<'_>, ServerMessageError> {
         target: target.ok_or(ServerMessageError("target must be at most 64 hex digits"))?,
         clean,
         height: height.ok_or(ServerMessageError("height must be a whole number"))?,
-        bits: bits.ok_or(ServerMessageError("bits must be 8 hex digits"))?,
+        bits,
     })
 }
