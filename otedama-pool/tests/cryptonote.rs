@@ -16,9 +16,15 @@ const NONCE_AT: usize = 39;
 
 /// A real node's template whose network difficulty is `network`.
 fn template(network: u64) -> Template {
+    template_before(network, "")
+}
+
+/// The same where the node also names the key that follows.
+fn template_before(network: u64, next_key: &str) -> Template {
     let reply = include_str!("../../otedama-chain/tests/data/monero-0.18.0-get_block_template.json");
     let mut reply: Value = serde_json::from_str(reply).expect("JSON");
     reply["result"]["difficulty"] = json!(network);
+    reply["result"]["next_seed_hash"] = json!(next_key);
     let json = reply["result"].to_string();
     family(SPEC)
         .parse_template(SPEC, json.as_bytes())
@@ -134,6 +140,18 @@ fn no_two_sessions_and_no_two_jobs_hash_the_same() {
     assert_eq!(third["method"], "job");
     assert_ne!(third["params"]["blob"], first["blob"]);
     assert_ne!(third["params"]["job_id"], first["job_id"]);
+}
+
+#[test]
+fn miners_hear_of_the_next_key_ahead() {
+    let mut world = world(2.0, 1 << 40);
+    let (conn, _, job) = miner(&mut world, 1, ALICE);
+    assert!(job.get("next_seed_hash").is_none(), "{job}");
+    let next_key = "5f".repeat(32);
+    world.template(template_before(1 << 40, &next_key), ALICE, SPEC);
+    let pushed = world.heard(conn).pop().expect("a job");
+    assert_eq!(pushed["params"]["next_seed_hash"], next_key, "{pushed}");
+    assert_eq!(pushed["params"]["seed_hash"], job["seed_hash"]);
 }
 
 #[test]

@@ -67,10 +67,11 @@ fn replies_as_xmrig_reads_them() {
         algorithm: "rx/0".into(),
         height: 7,
         seed_hash: Some([0xab; 32]),
+        next_seed_hash: Some([0xcd; 32]),
     };
-    let seed = "ab".repeat(32);
+    let (seed, next_seed) = ("ab".repeat(32), "cd".repeat(32));
     let members = format!(
-        r#"{{"blob":"10ff","job_id":"J","target":"b88d0600","algo":"rx/0","height":7,"seed_hash":"{seed}"}}"#
+        r#"{{"blob":"10ff","job_id":"J","target":"b88d0600","algo":"rx/0","height":7,"seed_hash":"{seed}","next_seed_hash":"{next_seed}"}}"#
     );
     let id = Id::Raw("1");
     for (written, expected) in [
@@ -203,11 +204,22 @@ fn messages_of_other_pools() {
         algorithm: "".into(),
         height: 0,
         seed_hash: None,
+        next_seed_hash: None,
     };
-    assert_eq!(
-        parse_server_message(without.as_bytes()),
-        Ok(ServerMessage::Job(expected))
-    );
+    for next_seed in [
+        "",
+        r#","next_seed_hash":"""#,
+        r#","next_seed_hash":null"#,
+        r#","next_seed_hash":"12""#,
+        r#","next_seed_hash":[1]"#,
+    ] {
+        let line = without.replace("}}", &format!("{next_seed}}}}}"));
+        assert_eq!(
+            parse_server_message(line.as_bytes()),
+            Ok(ServerMessage::Job(expected.clone())),
+            "{line}"
+        );
+    }
     let error = r#"{"id":2,"error":{"code":-1,"message":"Block expired"},"result":null}"#;
     assert_eq!(
         parse_server_message(error.as_bytes()),
@@ -244,16 +256,19 @@ fn job() -> impl Strategy<Value = Job<'static>> {
         any::<u64>(),
         "[a-z/0-9]{0,32}",
         any::<u64>(),
-        any::<Option<[u8; 32]>>(),
+        any::<[Option<[u8; 32]>; 2]>(),
     )
-        .prop_map(|(id, blob, difficulty, algorithm, height, seed_hash)| Job {
-            id: id.into(),
-            blob: blob.into(),
-            target: WireTarget::of_difficulty(difficulty),
-            algorithm: algorithm.into(),
-            height,
-            seed_hash,
-        })
+        .prop_map(
+            |(id, blob, difficulty, algorithm, height, [seed_hash, next_seed_hash])| Job {
+                id: id.into(),
+                blob: blob.into(),
+                target: WireTarget::of_difficulty(difficulty),
+                algorithm: algorithm.into(),
+                height,
+                seed_hash,
+                next_seed_hash,
+            },
+        )
 }
 
 proptest! {

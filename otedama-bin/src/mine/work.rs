@@ -110,8 +110,32 @@ fn work(work: &ClientWork) -> Option<WorkDescription> {
                 height: work.height.unwrap_or(0),
                 seed: work.seed,
             },
-            next_seed: None,
+            next_seed: work.next_seed,
         }),
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use otedama_stratum::client;
+
+    use super::*;
+
+    #[test]
+    fn a_device_hears_of_the_key_that_follows() {
+        let job = ClientWork::Blob(client::BlobWork {
+            blob: vec![1; 76].into(),
+            nonces: 0..1 << 32,
+            height: Some(7),
+            seed: Some([1; 32]),
+            next_seed: Some([2; 32]),
+            algorithm: None,
+            network_target: None,
+        });
+        let Some(WorkDescription::Blob(work)) = work(&job) else {
+            panic!("no blob")
+        };
+        assert_eq!((work.epoch.seed, work.next_seed), (Some([1; 32]), Some([2; 32])));
+    }
 }

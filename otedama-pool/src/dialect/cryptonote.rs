@@ -104,6 +104,7 @@ impl Pool {
             algorithm: self.wire_algorithm().into(),
             height: template.height,
             seed_hash: template.epoch.seed,
+            next_seed_hash: template.next_epoch.and_then(|epoch| epoch.seed),
         };
         let mut out = Vec::with_capacity(512);
         let session_id = session.session_text();

@@ -166,6 +166,7 @@ fn take_job(conn: &mut Connection, job: &Job<'_>) -> Result<(), Nonsense> {
             nonces,
             height: (job.height != 0).then_some(job.height),
             seed: job.seed_hash,
+            next_seed: job.next_seed_hash,
             algorithm: (!job.algorithm.is_empty()).then(|| (&*job.algorithm).into()),
             network_target: None,
         }),

@@ -85,6 +85,8 @@ pub struct BlobWork {
     pub height: Option<u64>,
     /// RandomX's key or Ethash's seed hash, if the server said.
     pub seed: Option<[u8; 32]>,
+    /// RandomX's next key, if the server said.
+    pub next_seed: Option<[u8; 32]>,
     /// The algorithm's name on the wire, if the server said.
     pub algorithm: Option<Arc<str>>,
     /// The largest hash that makes a block, if the server said.

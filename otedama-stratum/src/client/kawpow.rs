@@ -120,6 +120,7 @@ impl KawPow {
                 nonces: super::job::nonces_behind(&extranonce)?,
                 height: Some(job.height.into()),
                 seed: Some(job.seed),
+                next_seed: None,
                 algorithm: None,
                 network_target: job.bits.and_then(|bits| Target::from_compact(bits).ok()),
             }),

@@ -128,11 +128,26 @@ fn one_login_brings_the_first_job() {
     assert_eq!(*work.blob, *blob(1, [0; 4]));
     assert_eq!(work.nonces, 0..1 << 32);
     assert_eq!((work.height, work.seed), (Some(3_000_000), Some(SEED)));
+    assert_eq!(work.next_seed, None);
     assert_eq!(
         (work.algorithm.as_deref(), work.network_target),
         (Some("rx/0"), None)
     );
     assert!(job.work.headers().is_none());
+}
+
+#[test]
+fn a_job_names_the_key_that_follows() {
+    let mut script = Script::new(config());
+    script.connect();
+    script.outputs();
+    let next = hex(&[0x5f; 32]);
+    let first = job("J", &blob(1, [0; 4]), "b88d0600")
+        .replace(r#""next_seed_hash":"""#, &format!(r#""next_seed_hash":"{next}""#));
+    script.say(&logged_in(1, "S", &first));
+    let jobs = jobs(&mut script);
+    let work = jobs[0].work.blob().expect("a blob");
+    assert_eq!((work.seed, work.next_seed), (Some(SEED), Some([0x5f; 32])));
 }
 
 #[test]

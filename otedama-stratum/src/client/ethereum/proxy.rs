@@ -131,6 +131,7 @@ fn offer(conn: &mut Connection, work: &Work) {
             nonces,
             height: work.height,
             seed: Some(work.seed),
+            next_seed: None,
             algorithm: None,
             network_target: None,
         }),

@@ -132,6 +132,7 @@ impl V1 {
                 nonces: nonces_behind(&extranonce)?,
                 height: job.height,
                 seed: job.seed,
+                next_seed: None,
                 algorithm: None,
                 network_target: None,
             }),

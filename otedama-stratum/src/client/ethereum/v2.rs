@@ -213,6 +213,7 @@ impl V2 {
                 nonces: nonces_behind(&set.extranonce)?,
                 height: job.height,
                 seed: job.seed,
+                next_seed: None,
                 algorithm: set.algorithm.as_deref().map(Into::into),
                 network_target: None,
             }),

@@ -34,4 +34,6 @@ pub struct Job<'a> {
     pub height: u64,
     /// The key of the algorithm, if it has one.
     pub seed_hash: Option<[u8; 32]>,
+    /// The key that follows, if the server said: RandomX's miners get its memory ready before it counts.
+    pub next_seed_hash: Option<[u8; 32]>,
 }

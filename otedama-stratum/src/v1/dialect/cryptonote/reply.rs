@@ -98,9 +98,15 @@ fn write_members(out: &mut Vec<u8>, job: &Job<'_>) {
     encode::text(out, &job.algorithm);
     out.extend_from_slice(b",\"height\":");
     encode::integer(out, job.height);
-    if let Some(seed_hash) = &job.seed_hash {
-        out.extend_from_slice(b",\"seed_hash\":");
-        encode::hex_text(out, seed_hash);
+    // xmrig reads the members that it knows, and `next_seed_hash` is none of them.
+    for (name, seed) in [
+        ("seed_hash", &job.seed_hash),
+        ("next_seed_hash", &job.next_seed_hash),
+    ] {
+        if let Some(seed) = seed {
+            out.extend_from_slice(format!(",\"{name}\":").as_bytes());
+            encode::hex_text(out, seed);
+        }
     }
     out.push(b'}');
 }

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::request::digits;
 use super::{Job, MAX_BLOB_LEN, WireTarget, object};
 use crate::v1::Id;
-use crate::v1::args::{Text, cut};
+use crate::v1::args::{Arg, Text, cut};
 
 /// Longest text from a server that is kept; longer ones are cut.
 const MAX_TEXT_LEN: usize = 512;
@@ -98,6 +98,8 @@ struct RawJob<'a> {
     height: Option<u64>,
     #[serde(borrow, default)]
     seed_hash: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    next_seed_hash: Option<Arg<'a>>,
 }
 
 /// Reads one line from a server.
@@ -164,5 +166,10 @@ fn job(raw: RawJob<'_>) -> Result<Job<'_>, ServerMessageError> {
         algorithm,
         height: raw.height.unwrap_or(0),
         seed_hash,
+        // A hint that can't be read is no reason to lose the job.
+        next_seed_hash: raw
+            .next_seed_hash
+            .and_then(Arg::into_text)
+            .and_then(|hex| digits(&hex)),
     })
 }
