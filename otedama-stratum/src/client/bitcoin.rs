@@ -3,7 +3,7 @@
 use otedama_hash::Difficulty;
 
 use super::connection::{Ask, Connection, Stage};
-use super::reply::{authorize, authorized, verdict};
+use super::reply::{Subscribed, take_reply};
 use super::speaker::{Nonsense, Speaker};
 use super::{ClientClose, ClientConfig, ClientJob, ClientOutput, ClientWork, HeaderWork, Proof};
 use crate::v1::{
@@ -16,9 +16,8 @@ pub(super) struct Bitcoin {
     configure: ConfigureState,
     /// What to resume after a reconnect.
     session: Option<String>,
-    /// A job that came before the extranonce was known.
-    early: Option<Notify<'static>>,
-    extranonce: Option<(ExtranonceBytes, usize)>,
+    /// The extranonce is extranonce1 and the length of extranonce2.
+    subscribed: Subscribed<(ExtranonceBytes, usize), Notify<'static>>,
     difficulty: Difficulty,
     version_mask: u32,
 }
@@ -39,8 +38,7 @@ impl Default for Bitcoin {
         Self {
             configure: ConfigureState::Untried,
             session: None,
-            early: None,
-            extranonce: None,
+            subscribed: Subscribed::default(),
             difficulty: Difficulty::ONE,
             version_mask: 0,
         }
@@ -71,11 +69,7 @@ impl Speaker for Bitcoin {
     fn line(&mut self, conn: &mut Connection, line: &[u8]) -> Result<(), Nonsense> {
         match parse_server_message(line).map_err(|_| Nonsense)? {
             ServerMessage::Reply(reply) => self.reply(conn, &reply),
-            ServerMessage::Notify(notify) => {
-                if let Some(job) = self.job(&conn.config, notify) {
-                    conn.offer(job);
-                }
-            }
+            ServerMessage::Notify(notify) => self.offer(conn, Some(notify.into_owned())),
             ServerMessage::SetDifficulty(difficulty) => {
                 self.difficulty = difficulty;
                 conn.push(ClientOutput::Difficulty(difficulty));
@@ -83,7 +77,7 @@ impl Speaker for Bitcoin {
             ServerMessage::SetExtranonce {
                 extranonce1,
                 extranonce2_len,
-            } => self.extranonce = Some((extranonce1, extranonce2_len)),
+            } => self.subscribed.extranonce = Some((extranonce1, extranonce2_len)),
             ServerMessage::SetVersionMask(mask) => self.version_mask = mask & conn.config.want_version_mask,
             ServerMessage::Reconnect { host, port, wait_s } => conn.redirect(host, port, wait_s),
             ServerMessage::ShowMessage(text) => conn.show(text),
@@ -152,17 +146,18 @@ impl Speaker for Bitcoin {
 
 impl Bitcoin {
     fn reply(&mut self, conn: &mut Connection, reply: &Reply<'_>) {
-        let Some(id) = reply.id.as_u64() else { return };
-        if self.configure == ConfigureState::Asked(id) {
+        if let ConfigureState::Asked(id) = self.configure
+            && reply.id.as_u64() == Some(id)
+        {
             return self.configured(conn, reply);
         }
-        match conn.asked(id) {
-            Some(Ask::Subscribe) => self.subscribed(conn, reply),
-            Some(_) => authorized(conn, reply),
-            None => {
-                conn.settle(id, verdict(reply));
-            }
-        }
+        take_reply(conn, reply, |conn| {
+            let answer = reply.subscribe()?;
+            self.session = answer.session.map(Into::into);
+            self.subscribed.extranonce = Some((answer.extranonce1, answer.extranonce2_len));
+            self.offer(conn, None);
+            Ok(())
+        });
     }
 
     fn configured(&mut self, conn: &mut Connection, reply: &Reply<'_>) {
@@ -187,32 +182,20 @@ impl Bitcoin {
         });
     }
 
-    fn subscribed(&mut self, conn: &mut Connection, reply: &Reply<'_>) {
-        if let Some(error) = &reply.error {
-            return conn.close(ClientClose::SubscribeRefused(error.message.to_string()));
+    fn offer(&mut self, conn: &mut Connection, notify: Option<Notify<'static>>) {
+        if let Some((extranonce, notify)) = self.subscribed.newest(notify) {
+            conn.offer(self.build(&conn.config, extranonce, notify));
         }
-        let answer = match reply.subscribe() {
-            Ok(answer) => answer,
-            Err(e) => return conn.close(ClientClose::SubscribeRefused(e.to_string())),
-        };
-        self.session = answer.session.map(Into::into);
-        self.extranonce = Some((answer.extranonce1, answer.extranonce2_len));
-        if let Some(notify) = self.early.take()
-            && let Some(job) = self.job(&conn.config, notify)
-        {
-            conn.offer(job);
-        }
-        authorize(conn);
     }
 
-    /// Builds the job with the difficulty, extranonce and mask that count at this moment. Before the
-    /// extranonce is known the job is kept for later.
-    fn job(&mut self, config: &ClientConfig, notify: Notify<'_>) -> Option<ClientJob> {
-        let Some((extranonce1, extranonce2_len)) = self.extranonce else {
-            self.early = Some(notify.into_owned());
-            return None;
-        };
-        Some(ClientJob {
+    /// The job, with the difficulty and the mask that count at this moment.
+    fn build(
+        &self,
+        config: &ClientConfig,
+        (extranonce1, extranonce2_len): (ExtranonceBytes, usize),
+        notify: Notify<'_>,
+    ) -> ClientJob {
+        ClientJob {
             job_id: notify.job_id.into(),
             clean: notify.clean,
             target: self.difficulty.to_target(config.diff1),
@@ -229,6 +212,6 @@ impl Bitcoin {
                 extranonce2_len,
                 version_mask: self.version_mask,
             }),
-        })
+        }
     }
 }

@@ -5,20 +5,19 @@ use std::borrow::Cow;
 use otedama_hash::Target;
 
 use super::connection::{Ask, Connection};
-use super::reply::{authorize, authorized, verdict};
+use super::job::nonces_behind;
+use super::reply::{Subscribed, take_reply};
 use super::speaker::{Nonsense, Speaker};
-use super::{BlobWork, ClientClose, ClientConfig, ClientJob, ClientWork, Proof};
+use super::{BlobWork, ClientConfig, ClientJob, ClientWork, Proof};
+use crate::v1::ExtranonceBytes;
 use crate::v1::dialect::kawpow::{Job, ServerMessage, Submit, parse_server_message, request, subscription};
-use crate::v1::{ExtranonceBytes, Reply};
 
 #[derive(Debug, Default)]
 pub(super) struct KawPow {
     /// What to resume after a reconnect.
     session: Option<String>,
-    /// The first bytes of every nonce of the jobs that follow.
-    extranonce: Option<ExtranonceBytes>,
-    /// A job that came before the extranonce was known.
-    early: Option<Job<'static>>,
+    /// The extranonce is the first bytes of every nonce.
+    subscribed: Subscribed<ExtranonceBytes, Job<'static>>,
 }
 
 impl Speaker for KawPow {
@@ -31,15 +30,17 @@ impl Speaker for KawPow {
 
     fn line(&mut self, conn: &mut Connection, line: &[u8]) -> Result<(), Nonsense> {
         match parse_server_message(line).map_err(|_| Nonsense)? {
-            ServerMessage::Reply(reply) => self.reply(conn, &reply),
-            ServerMessage::Job(job) => {
-                if let Some(job) = self.job(&conn.config, job) {
-                    conn.offer_news(job);
-                }
-            }
+            ServerMessage::Reply(reply) => take_reply(conn, &reply, |conn| {
+                let answer = subscription(&reply)?;
+                self.session = answer.session.map(Cow::into_owned);
+                self.subscribed.extranonce = Some(answer.extranonce);
+                self.offer(conn, None);
+                Ok(())
+            }),
+            ServerMessage::Job(job) => self.offer(conn, Some(job.into_owned())),
             // Every job carries its own target, and that counts.
             ServerMessage::SetTarget(_) | ServerMessage::SetDifficulty(_) => {}
-            ServerMessage::SetExtranonce(extranonce) => self.extranonce = Some(extranonce),
+            ServerMessage::SetExtranonce(extranonce) => self.subscribed.extranonce = Some(extranonce),
             ServerMessage::Reconnect { host, port, wait_s } => conn.redirect(host, port, wait_s),
             ServerMessage::ShowMessage(text) => conn.show(text),
             ServerMessage::GetVersion(id) => conn.tell_version(id),
@@ -71,59 +72,29 @@ impl Speaker for KawPow {
 }
 
 impl KawPow {
-    fn reply(&mut self, conn: &mut Connection, reply: &Reply<'_>) {
-        let Some(id) = reply.id.as_u64() else { return };
-        match conn.asked(id) {
-            Some(Ask::Subscribe) => self.subscribed(conn, reply),
-            Some(_) => authorized(conn, reply),
-            None => {
-                conn.settle(id, verdict(reply));
-            }
-        }
-    }
-
-    fn subscribed(&mut self, conn: &mut Connection, reply: &Reply<'_>) {
-        if let Some(error) = &reply.error {
-            return conn.close(ClientClose::SubscribeRefused(error.message.to_string()));
-        }
-        let answer = match subscription(reply) {
-            Ok(answer) => answer,
-            Err(e) => return conn.close(ClientClose::SubscribeRefused(e.to_string())),
-        };
-        self.session = answer.session.map(Cow::into_owned);
-        self.extranonce = Some(answer.extranonce);
-        if let Some(early) = self.early.take()
-            && let Some(job) = self.job(&conn.config, early)
+    fn offer(&mut self, conn: &mut Connection, job: Option<Job<'static>>) {
+        if let Some((extranonce, job)) = self.subscribed.newest(job)
+            && let Some(job) = build(&conn.config, &extranonce, &job)
         {
             conn.offer_news(job);
         }
-        authorize(conn);
     }
+}
 
-    /// Builds the job with the extranonce that counts at this moment. Before it is known the job is kept for
-    /// later.
-    fn job(&mut self, config: &ClientConfig, job: Job<'_>) -> Option<ClientJob> {
-        let Some(extranonce) = self.extranonce else {
-            self.early = Some(Job {
-                id: Cow::Owned(job.id.into_owned()),
-                ..job
-            });
-            return None;
-        };
-        Some(ClientJob {
-            job_id: (&*job.id).into(),
-            clean: job.clean,
-            target: job.target,
-            difficulty: job.target.difficulty(config.diff1),
-            work: ClientWork::Blob(BlobWork {
-                blob: job.header.into(),
-                nonces: super::job::nonces_behind(&extranonce)?,
-                height: Some(job.height.into()),
-                seed: Some(job.seed),
-                next_seed: None,
-                algorithm: None,
-                network_target: job.bits.and_then(|bits| Target::from_compact(bits).ok()),
-            }),
-        })
-    }
+fn build(config: &ClientConfig, extranonce: &[u8], job: &Job<'_>) -> Option<ClientJob> {
+    Some(ClientJob {
+        job_id: (&*job.id).into(),
+        clean: job.clean,
+        target: job.target,
+        difficulty: job.target.difficulty(config.diff1),
+        work: ClientWork::Blob(BlobWork {
+            blob: job.header.into(),
+            nonces: nonces_behind(extranonce)?,
+            height: Some(job.height.into()),
+            seed: Some(job.seed),
+            next_seed: None,
+            algorithm: None,
+            network_target: job.bits.and_then(|bits| Target::from_compact(bits).ok()),
+        }),
+    })
 }

@@ -81,6 +81,16 @@ pub struct Job<'a> {
     pub clean: bool,
 }
 
+impl Job<'_> {
+    /// The same job, borrowing nothing.
+    pub fn into_owned(self) -> Job<'static> {
+        Job {
+            id: Cow::Owned(self.id.into_owned()),
+            ..self
+        }
+    }
+}
+
 /// Work for a miner that speaks eth-proxy: what `eth_getWork` is answered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Work {

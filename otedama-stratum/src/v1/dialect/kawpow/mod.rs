@@ -38,3 +38,13 @@ pub struct Job<'a> {
     /// The network target's compact form, if the server said.
     pub bits: Option<u32>,
 }
+
+impl Job<'_> {
+    /// The same job, borrowing nothing.
+    pub fn into_owned(self) -> Job<'static> {
+        Job {
+            id: Cow::Owned(self.id.into_owned()),
+            ..self
+        }
+    }
+}
