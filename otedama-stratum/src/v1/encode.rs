@@ -1,5 +1,58 @@
 //! Pieces of JSON appended to a line.
 
+use super::Id;
+
+/// A message's id, and the comma behind it.
+pub(super) fn start_reply(out: &mut Vec<u8>, id: Id<'_>) {
+    out.extend_from_slice(b"{\"id\":");
+    out.extend_from_slice(id.as_str().as_bytes());
+    out.push(b',');
+}
+
+/// A call's id and method. What follows is `,"params":` or the end.
+pub(super) fn call(out: &mut Vec<u8>, id: u64, method: &str) {
+    start_id(out, id);
+    name_method(out, method);
+}
+
+/// The same with JSON-RPC's version.
+pub(super) fn rpc_call(out: &mut Vec<u8>, id: u64, method: &str) {
+    start_id(out, id);
+    out.extend_from_slice(b"\"jsonrpc\":\"2.0\",");
+    name_method(out, method);
+}
+
+/// A call as far as its list of parameters.
+pub(super) fn start_call(out: &mut Vec<u8>, id: u64, method: &str) {
+    call(out, id, method);
+    out.extend_from_slice(b",\"params\":[");
+}
+
+/// What the server says without being asked, as far as its list of parameters.
+pub(super) fn start_notice(out: &mut Vec<u8>, method: &str) {
+    start_reply(out, Id::Null);
+    name_method(out, method);
+    out.extend_from_slice(b",\"params\":[");
+}
+
+/// The end of a list of parameters and of the line.
+pub(super) fn end(out: &mut Vec<u8>) {
+    out.extend_from_slice(b"]}\n");
+}
+
+/// The id of a message of one's own, and the comma behind it.
+pub(super) fn start_id(out: &mut Vec<u8>, id: u64) {
+    out.extend_from_slice(b"{\"id\":");
+    integer(out, id);
+    out.push(b',');
+}
+
+fn name_method(out: &mut Vec<u8>, method: &str) {
+    out.extend_from_slice(b"\"method\":\"");
+    out.extend_from_slice(method.as_bytes());
+    out.push(b'"');
+}
+
 /// A string with its quotes and the escapes that JSON asks for.
 pub(super) fn text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');

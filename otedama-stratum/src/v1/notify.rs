@@ -31,7 +31,7 @@ pub fn write_notify(out: &mut Vec<u8>, job_id: &str, parts: &NotifyParts<'_>, cl
             + 2 * (parts.coinbase1.len() + parts.coinbase2.len())
             + 67 * parts.merkle_branch.len(),
     );
-    start(out, "mining.notify");
+    encode::start_notice(out, "mining.notify");
     encode::text(out, job_id);
     out.push(b',');
     encode::hex_text(out, &swap_words(parts.prev_hash.to_le_bytes()));
@@ -52,36 +52,36 @@ pub fn write_notify(out: &mut Vec<u8>, job_id: &str, parts: &NotifyParts<'_>, cl
         out.push(b',');
     }
     encode::boolean(out, clean);
-    end(out);
+    encode::end(out);
 }
 
 /// Appends `mining.set_difficulty`: an integer where the difficulty is one, never an exponent, and
 /// exactly the same number when read back.
 pub fn write_set_difficulty(out: &mut Vec<u8>, difficulty: Difficulty) {
-    start(out, "mining.set_difficulty");
+    encode::start_notice(out, "mining.set_difficulty");
     encode::number(out, difficulty.get());
-    end(out);
+    encode::end(out);
 }
 
 /// Appends `mining.set_extranonce`, which takes effect with the next job.
 pub fn write_set_extranonce(out: &mut Vec<u8>, extranonce1: &[u8], extranonce2_len: usize) {
-    start(out, "mining.set_extranonce");
+    encode::start_notice(out, "mining.set_extranonce");
     encode::hex_text(out, extranonce1);
     out.push(b',');
     encode::integer(out, extranonce2_len as u64);
-    end(out);
+    encode::end(out);
 }
 
 /// Appends `mining.set_version_mask` (BIP 310).
 pub fn write_set_version_mask(out: &mut Vec<u8>, mask: u32) {
-    start(out, "mining.set_version_mask");
+    encode::start_notice(out, "mining.set_version_mask");
     encode::hex_u32(out, mask);
-    end(out);
+    encode::end(out);
 }
 
 /// Appends `client.reconnect`: to `address`, or to the same one if there is none, after `wait_s`.
 pub fn write_reconnect(out: &mut Vec<u8>, address: Option<(&str, u16)>, wait_s: u32) {
-    start(out, "client.reconnect");
+    encode::start_notice(out, "client.reconnect");
     if let Some((host, port)) = address {
         encode::text(out, host);
         out.push(b',');
@@ -89,26 +89,26 @@ pub fn write_reconnect(out: &mut Vec<u8>, address: Option<(&str, u16)>, wait_s: 
         out.push(b',');
         encode::integer(out, wait_s.into());
     }
-    end(out);
+    encode::end(out);
 }
 
 /// Appends `client.show_message`.
 pub fn write_show_message(out: &mut Vec<u8>, message: &str) {
-    start(out, "client.show_message");
+    encode::start_notice(out, "client.show_message");
     encode::text(out, message);
-    end(out);
+    encode::end(out);
 }
 
 /// Appends `client.get_version`, which the client answers with its user agent.
 pub fn write_get_version(out: &mut Vec<u8>, id: u64) {
-    start_call(out, id, "client.get_version");
-    end(out);
+    encode::start_call(out, id, "client.get_version");
+    encode::end(out);
 }
 
 /// Appends `mining.ping`, which the client answers with "pong".
 pub fn write_ping(out: &mut Vec<u8>, id: u64) {
-    start_call(out, id, "mining.ping");
-    end(out);
+    encode::start_call(out, id, "mining.ping");
+    encode::end(out);
 }
 
 /// A hash between its own byte order and that of `mining.notify`, in which each of the eight 4-byte
@@ -118,22 +118,4 @@ pub(super) fn swap_words(mut hash: [u8; 32]) -> [u8; 32] {
         word.reverse();
     }
     hash
-}
-
-fn start(out: &mut Vec<u8>, method: &str) {
-    out.extend_from_slice(b"{\"id\":null,\"method\":\"");
-    out.extend_from_slice(method.as_bytes());
-    out.extend_from_slice(b"\",\"params\":[");
-}
-
-fn start_call(out: &mut Vec<u8>, id: u64, method: &str) {
-    out.extend_from_slice(b"{\"id\":");
-    encode::integer(out, id);
-    out.extend_from_slice(b",\"method\":\"");
-    out.extend_from_slice(method.as_bytes());
-    out.extend_from_slice(b"\",\"params\":[");
-}
-
-fn end(out: &mut Vec<u8>) {
-    out.extend_from_slice(b"]}\n");
 }

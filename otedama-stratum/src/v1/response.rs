@@ -101,9 +101,8 @@ pub fn write_pong(out: &mut Vec<u8>, id: Id<'_>) {
 }
 
 fn start(out: &mut Vec<u8>, id: Id<'_>) {
-    out.extend_from_slice(b"{\"id\":");
-    out.extend_from_slice(id.as_str().as_bytes());
-    out.extend_from_slice(b",\"result\":");
+    encode::start_reply(out, id);
+    out.extend_from_slice(b"\"result\":");
 }
 
 fn end(out: &mut Vec<u8>) {

@@ -1,4 +1,4 @@
-//! What is around the parameters of a message of Ethash's and KawPow's dialects.
+//! What is around the parameters of a message, in every dialect but Bitcoin's.
 
 use std::borrow::Cow;
 
@@ -7,34 +7,27 @@ use serde_json::value::RawValue;
 
 use super::object;
 use crate::v1::args::{Arg, Args, Text, cut};
-use crate::v1::{ErrorCode, Id, RequestError};
+use crate::v1::request::{BAD_ID, NO_METHOD, reply_text};
+use crate::v1::{ErrorCode, Id, Reply, Request, RequestError, ServerMessageError};
 
-const MAX_REPLY_LEN: usize = 256;
-const MAX_WORKER_LEN: usize = 128;
+/// Longest name of a machine that a miner sends beside its user.
+pub(super) const MAX_WORKER_LEN: usize = 128;
 
 /// One line, from either side.
 #[derive(Deserialize)]
-pub(super) struct Envelope<'a> {
+struct Envelope<'a> {
     #[serde(borrow, default)]
-    pub(super) id: Option<&'a RawValue>,
+    id: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    pub(super) method: Option<Text<'a>>,
+    method: Option<Text<'a>>,
     #[serde(borrow, default)]
-    pub(super) params: Option<&'a RawValue>,
+    params: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    pub(super) result: Option<&'a RawValue>,
+    result: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    pub(super) error: Option<&'a RawValue>,
+    error: Option<&'a RawValue>,
     #[serde(borrow, default)]
     worker: Option<Arg<'a>>,
-}
-
-/// What a miner sends.
-pub(super) enum Incoming<'a> {
-    /// A call.
-    Call(CallParts<'a>),
-    /// The answer to something that the server asked: its result if that is a string.
-    Reply(Option<Cow<'a, str>>),
 }
 
 /// A call before its parameters are looked at.
@@ -52,46 +45,62 @@ impl<'a> CallParts<'a> {
     }
 }
 
-/// A refusal with the code of whatever is malformed.
-pub(super) const fn refuse<'a>(id: Id<'a>, message: &'static str) -> RequestError<'a> {
-    RequestError {
+/// Reads a miner's line: `call` makes a call of the dialect out of one, `answer` out of the answer to something that
+/// the server asked, of which it gets the result if that is a string.
+pub(super) fn request<'a, C>(
+    line: &'a [u8],
+    call: impl FnOnce(CallParts<'a>) -> Result<C, &'static str>,
+    answer: impl FnOnce(Option<Cow<'a, str>>) -> Result<C, &'static str>,
+) -> Result<Request<'a, C>, RequestError<'a>> {
+    let refuse = |id, message| RequestError {
         id,
         code: ErrorCode::Other,
         message,
-    }
-}
-
-/// Reads a miner's line as far as its id and its method.
-pub(super) fn incoming(line: &[u8]) -> Result<(Id<'_>, Incoming<'_>), RequestError<'_>> {
+    };
     let Some(envelope) = object::<Envelope<'_>>(line) else {
         return Err(refuse(Id::Null, "expected a JSON object"));
     };
-    let Some(id) = Id::from_raw(envelope.id) else {
-        return Err(refuse(
-            Id::Null,
-            "id must be null, a number or a string, at most 64 bytes long",
-        ));
+    let id = Id::from_raw(envelope.id).ok_or(refuse(Id::Null, BAD_ID))?;
+    let call = match envelope.method {
+        Some(Text(method)) => call(CallParts {
+            method,
+            params: envelope.params,
+            worker: envelope
+                .worker
+                .and_then(Arg::into_text)
+                .filter(|worker| !worker.is_empty())
+                .map(|worker| cut(worker, MAX_WORKER_LEN)),
+        }),
+        None if envelope.result.is_some() || envelope.error.is_some() => answer(reply_text(envelope.result)),
+        None => Err(NO_METHOD),
     };
-    let Some(Text(method)) = envelope.method else {
-        if envelope.result.is_some() || envelope.error.is_some() {
-            return Ok((id, Incoming::Reply(reply_text(envelope.result))));
-        }
-        return Err(refuse(id, "method is missing"));
-    };
-    let worker = envelope
-        .worker
-        .and_then(Arg::into_text)
-        .filter(|worker| !worker.is_empty())
-        .map(|worker| cut(worker, MAX_WORKER_LEN));
-    let call = CallParts {
-        method,
-        params: envelope.params,
-        worker,
-    };
-    Ok((id, Incoming::Call(call)))
+    match call {
+        Ok(call) => Ok(Request { id, call }),
+        Err(message) => Err(refuse(id, message)),
+    }
 }
 
-fn reply_text(result: Option<&RawValue>) -> Option<Cow<'_, str>> {
-    let Text(text) = serde_json::from_str(result?.get()).ok()?;
-    Some(cut(text, MAX_REPLY_LEN))
+/// What a server sends.
+pub(super) enum FromServer<'a> {
+    /// The reply to a request.
+    Reply(Reply<'a>),
+    /// Anything else, with the id to echo.
+    Call(Id<'a>, CallParts<'a>),
+}
+
+/// Reads a server's line as far as its method.
+pub(super) fn from_server(line: &[u8]) -> Result<FromServer<'_>, ServerMessageError> {
+    let envelope: Envelope<'_> = object(line).ok_or(ServerMessageError("expected a JSON object"))?;
+    let id = Id::from_raw(envelope.id).ok_or(ServerMessageError("id is no number or short string"))?;
+    Ok(match envelope.method {
+        Some(Text(method)) => FromServer::Call(
+            id,
+            CallParts {
+                method,
+                params: envelope.params,
+                worker: None,
+            },
+        ),
+        None => FromServer::Reply(Reply::new(id, envelope.result, envelope.error, None)),
+    })
 }

@@ -1,4 +1,4 @@
-//! Parameters that mean the same in Ethash's and KawPow's dialects, and their limits.
+//! Parameters that mean the same in Ethash's and KawPow's dialects, and limits that hold in Monero's too.
 
 use std::borrow::Cow;
 
@@ -7,16 +7,16 @@ use otedama_hash::Difficulty;
 use super::envelope::CallParts;
 use super::hex;
 use crate::v1::args::{Arg, Args, cut};
-use crate::v1::{ExtranonceBytes, Id, ServerMessageError, encode};
+use crate::v1::{ExtranonceBytes, ServerMessageError, encode};
 
 pub(super) const MAX_AGENT_LEN: usize = 256;
 pub(super) const MAX_SESSION_LEN: usize = 64;
 pub(super) const MAX_METHOD_LEN: usize = 64;
 /// Longest text from a server that is kept; longer ones are cut.
 pub(super) const MAX_TEXT_LEN: usize = 512;
-const MAX_USER_LEN: usize = 256;
-const MAX_PASSWORD_LEN: usize = 512;
-const MAX_JOB_ID_LEN: usize = 64;
+pub(super) const MAX_USER_LEN: usize = 256;
+pub(super) const MAX_PASSWORD_LEN: usize = 512;
+pub(super) const MAX_JOB_ID_LEN: usize = 64;
 
 /// User and password.
 pub(super) fn credentials(mut args: Args<'_>) -> Result<(Cow<'_, str>, Cow<'_, str>), &'static str> {
@@ -126,30 +126,21 @@ pub(super) fn message(arg: Arg<'_>) -> Result<Cow<'_, str>, ServerMessageError> 
         .ok_or(ServerMessageError("message must be a string"))
 }
 
-/// Appends a client's call as far as its parameters.
-pub(super) fn start_call(out: &mut Vec<u8>, id: u64, method: &str) {
-    out.extend_from_slice(b"{\"id\":");
-    encode::integer(out, id);
-    out.extend_from_slice(b",\"method\":\"");
-    out.extend_from_slice(method.as_bytes());
-    out.extend_from_slice(b"\",\"params\":[");
+/// Appends `mining.set_extranonce` (`KawPow`, and Ethash's 1.0.0), for the jobs that follow: the first bytes of every
+/// nonce. Only for clients that sent `mining.extranonce.subscribe`; kawpowminer does not know it in its own dialect.
+///
+/// For servers that move connections between parts of the nonces, such as proxies; `otedama-pool` never does.
+pub fn write_set_extranonce(out: &mut Vec<u8>, extranonce: &[u8]) {
+    encode::start_notice(out, "mining.set_extranonce");
+    encode::hex_text(out, extranonce);
+    encode::end(out);
 }
 
-/// Appends what the server says without being asked, as far as its parameters.
-pub(super) fn start_notice(out: &mut Vec<u8>, method: &str) {
-    out.extend_from_slice(b"{\"id\":null,\"method\":\"");
-    out.extend_from_slice(method.as_bytes());
-    out.extend_from_slice(b"\",\"params\":[");
-}
-
-/// Appends a reply's id and the comma behind it.
-pub(super) fn start_reply(out: &mut Vec<u8>, id: Id<'_>) {
-    out.extend_from_slice(b"{\"id\":");
-    out.extend_from_slice(id.as_str().as_bytes());
-    out.push(b',');
-}
-
-/// Ends the parameters and the line.
-pub(super) fn end(out: &mut Vec<u8>) {
-    out.extend_from_slice(b"]}\n");
+/// The answer to `mining.subscribe` (`KawPow`, and Ethash's 1.0.0).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscription<'a> {
+    /// What to subscribe with after a reconnect, where the server can resume a session; at most 64 bytes.
+    pub session: Option<Cow<'a, str>>,
+    /// The first bytes of every nonce: at most 4 of `KawPow`'s, 3 of Ethash's.
+    pub extranonce: ExtranonceBytes,
 }

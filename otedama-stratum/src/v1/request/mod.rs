@@ -10,6 +10,7 @@ use otedama_hash::Target;
 
 pub use configure::{Configure, MAX_UNKNOWN_EXTENSIONS, VersionRolling};
 pub use parse::parse_request;
+pub(super) use parse::{BAD_ID, NO_METHOD, reply_text};
 pub use write::{
     write_authorize, write_configure, write_extranonce_subscribe, write_ping, write_submit, write_subscribe,
     write_suggest_difficulty, write_suggest_target, write_text_reply, write_unknown_method,
@@ -17,13 +18,13 @@ pub use write::{
 
 use super::{ErrorCode, ExtranonceBytes, Id};
 
-/// One line from a client.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Request<'a> {
+/// One line from a client; each dialect has calls of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request<'a, C = Call<'a>> {
     /// To be echoed in the reply.
     pub id: Id<'a>,
     /// What is asked.
-    pub call: Call<'a>,
+    pub call: C,
 }
 
 /// What a client asks.

@@ -15,7 +15,10 @@ const MAX_PASSWORD_LEN: usize = 512;
 const MAX_JOB_ID_LEN: usize = 64;
 const MAX_METHOD_LEN: usize = 64;
 const SUBMIT: &str = "mining.submit";
-const BAD_ID: &str = "id must be null, a number or a string, at most 64 bytes long";
+/// Refuses an id that can't be echoed.
+pub(in crate::v1) const BAD_ID: &str = "id must be null, a number or a string, at most 64 bytes long";
+/// Refuses what is neither a call nor an answer.
+pub(in crate::v1) const NO_METHOD: &str = "method is missing";
 
 #[derive(Deserialize)]
 struct Envelope<'a> {
@@ -104,7 +107,7 @@ pub fn parse_request(line: &[u8]) -> Result<Request<'_>, RequestError<'_>> {
                 call: Call::Reply(reply_text(envelope.result)),
             });
         }
-        return Err(refuse(id, "method is missing"));
+        return Err(refuse(id, NO_METHOD));
     };
     match parse_call(method, envelope.params) {
         Ok(call) => Ok(Request { id, call }),
@@ -112,7 +115,8 @@ pub fn parse_request(line: &[u8]) -> Result<Request<'_>, RequestError<'_>> {
     }
 }
 
-fn reply_text(result: Option<&RawValue>) -> Option<Cow<'_, str>> {
+/// The result of a client's answer, if it is a string.
+pub(in crate::v1) fn reply_text(result: Option<&RawValue>) -> Option<Cow<'_, str>> {
     let Text(text) = serde_json::from_str(result?.get()).ok()?;
     Some(cut(text, MAX_AGENT_LEN))
 }

@@ -5,7 +5,7 @@ use crate::v1::{Id, encode};
 
 /// Appends `mining.configure` (BIP 310).
 pub fn write_configure(out: &mut Vec<u8>, id: u64, configure: &Configure) {
-    start(out, id, "mining.configure");
+    encode::start_call(out, id, "mining.configure");
     let mut list = List::open(out, b'[');
     if configure.version_rolling.is_some() {
         encode::text(list.next(), "version-rolling");
@@ -41,32 +41,32 @@ pub fn write_configure(out: &mut Vec<u8>, id: u64, configure: &Configure) {
         encode::number(out, difficulty);
     }
     values.close(b'}');
-    end(out);
+    encode::end(out);
 }
 
 /// Appends `mining.subscribe`, with the session to resume if there is one.
 pub fn write_subscribe(out: &mut Vec<u8>, id: u64, agent: &str, session: Option<&str>) {
-    start(out, id, "mining.subscribe");
+    encode::start_call(out, id, "mining.subscribe");
     encode::text(out, agent);
     if let Some(session) = session {
         out.push(b',');
         encode::text(out, session);
     }
-    end(out);
+    encode::end(out);
 }
 
 /// Appends `mining.authorize`.
 pub fn write_authorize(out: &mut Vec<u8>, id: u64, user: &str, password: &str) {
-    start(out, id, "mining.authorize");
+    encode::start_call(out, id, "mining.authorize");
     encode::text(out, user);
     out.push(b',');
     encode::text(out, password);
-    end(out);
+    encode::end(out);
 }
 
 /// Appends `mining.submit`: five parameters, six with version bits.
 pub fn write_submit(out: &mut Vec<u8>, id: u64, submit: &Submit<'_>) {
-    start(out, id, "mining.submit");
+    encode::start_call(out, id, "mining.submit");
     encode::text(out, &submit.worker);
     out.push(b',');
     encode::text(out, &submit.job_id);
@@ -80,40 +80,39 @@ pub fn write_submit(out: &mut Vec<u8>, id: u64, submit: &Submit<'_>) {
         out.push(b',');
         encode::hex_u32(out, bits);
     }
-    end(out);
+    encode::end(out);
 }
 
 /// Appends `mining.suggest_difficulty`.
 pub fn write_suggest_difficulty(out: &mut Vec<u8>, id: u64, difficulty: Difficulty) {
-    start(out, id, "mining.suggest_difficulty");
+    encode::start_call(out, id, "mining.suggest_difficulty");
     encode::number(out, difficulty.get());
-    end(out);
+    encode::end(out);
 }
 
 /// Appends `mining.suggest_target`: 64 hex digits, most significant first.
 pub fn write_suggest_target(out: &mut Vec<u8>, id: u64, target: Target) {
-    start(out, id, "mining.suggest_target");
+    encode::start_call(out, id, "mining.suggest_target");
     encode::text(out, &target.to_string());
-    end(out);
+    encode::end(out);
 }
 
 /// Appends `mining.extranonce.subscribe`.
 pub fn write_extranonce_subscribe(out: &mut Vec<u8>, id: u64) {
-    start(out, id, "mining.extranonce.subscribe");
-    end(out);
+    encode::start_call(out, id, "mining.extranonce.subscribe");
+    encode::end(out);
 }
 
 /// Appends `mining.ping`.
 pub fn write_ping(out: &mut Vec<u8>, id: u64) {
-    start(out, id, "mining.ping");
-    end(out);
+    encode::start_call(out, id, "mining.ping");
+    encode::end(out);
 }
 
 /// Appends a client's answer to a server's call, such as its version or "pong".
 pub fn write_text_reply(out: &mut Vec<u8>, id: Id<'_>, text: &str) {
-    out.extend_from_slice(b"{\"id\":");
-    out.extend_from_slice(id.as_str().as_bytes());
-    out.extend_from_slice(b",\"result\":");
+    encode::start_reply(out, id);
+    out.extend_from_slice(b"\"result\":");
     encode::text(out, text);
     out.extend_from_slice(b",\"error\":null}\n");
 }
@@ -121,18 +120,6 @@ pub fn write_text_reply(out: &mut Vec<u8>, id: Id<'_>, text: &str) {
 /// Appends a client's answer to a server's call that it does not know.
 pub fn write_unknown_method(out: &mut Vec<u8>, id: Id<'_>) {
     crate::v1::response::write_error(out, id, crate::v1::ErrorCode::Other, "Unknown method");
-}
-
-fn start(out: &mut Vec<u8>, id: u64, method: &str) {
-    out.extend_from_slice(b"{\"id\":");
-    encode::integer(out, id);
-    out.extend_from_slice(b",\"method\":\"");
-    out.extend_from_slice(method.as_bytes());
-    out.extend_from_slice(b"\",\"params\":[");
-}
-
-fn end(out: &mut Vec<u8>) {
-    out.extend_from_slice(b"]}\n");
 }
 
 /// A JSON array or object under way: puts the commas.

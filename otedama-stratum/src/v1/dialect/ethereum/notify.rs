@@ -8,9 +8,10 @@ use std::borrow::Cow;
 use otedama_hash::Target;
 
 use super::{Job, Work};
-use crate::v1::dialect::{fields, hex};
+use crate::v1::dialect::hex;
 use crate::v1::{ExtranonceBytes, encode};
 
+pub use crate::v1::dialect::fields::write_set_extranonce;
 pub use crate::v1::notify::{write_reconnect, write_set_difficulty, write_show_message};
 
 /// What `mining.set` (2.0.0) changes for the jobs that follow; `None` where nothing changes. A new session is told
@@ -30,7 +31,7 @@ pub struct Settings<'a> {
 /// Appends `mining.notify`: with the seed if the job has one (1.0.0), otherwise with the height (2.0.0), or 0.
 pub fn write_job(out: &mut Vec<u8>, job: &Job<'_>) {
     if let Some(seed) = &job.seed {
-        fields::start_notice(out, "mining.notify");
+        encode::start_notice(out, "mining.notify");
         encode::text(out, &job.id);
         out.push(b',');
         encode::hex_text(out, seed);
@@ -48,15 +49,7 @@ pub fn write_job(out: &mut Vec<u8>, job: &Job<'_>) {
         out.push(b',');
         hex::write_number(out, job.clean.into());
     }
-    fields::end(out);
-}
-
-/// Appends `mining.set_extranonce` (1.0.0), for the jobs that follow. Only for clients that sent
-/// `mining.extranonce.subscribe`.
-pub fn write_set_extranonce(out: &mut Vec<u8>, extranonce: &[u8]) {
-    fields::start_notice(out, "mining.set_extranonce");
-    encode::hex_text(out, extranonce);
-    fields::end(out);
+    encode::end(out);
 }
 
 /// Appends `mining.set` (2.0.0).
@@ -92,11 +85,9 @@ pub fn write_set(out: &mut Vec<u8>, settings: &Settings<'_>) {
 /// Appends a pushed job of eth-proxy: a result without a request. `id` is what the miner's pool is known to put
 /// there, usually 0 or nothing.
 pub fn write_work(out: &mut Vec<u8>, id: Option<u64>, work: &Work) {
-    out.push(b'{');
-    if let Some(id) = id {
-        out.extend_from_slice(b"\"id\":");
-        encode::integer(out, id);
-        out.push(b',');
+    match id {
+        Some(id) => encode::start_id(out, id),
+        None => out.push(b'{'),
     }
     out.extend_from_slice(b"\"jsonrpc\":\"2.0\",\"result\":");
     write_items(out, work);
@@ -115,7 +106,8 @@ pub(super) fn write_items(out: &mut Vec<u8>, work: &Work) {
     out.push(b']');
 }
 
-/// Appends `mining.bye` (2.0.0): the connection is about to be closed, the session to be forgotten.
+/// Appends `mining.bye` (2.0.0), which either side may say and nobody answers: the connection is about to be closed,
+/// the session to be forgotten.
 pub fn write_bye(out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"method\":\"mining.bye\"}\n");
 }

@@ -4,7 +4,7 @@
 
 use super::notify::write_items;
 use super::{Protocol, V1_NAME, V2_NAME, Work};
-use crate::v1::dialect::{fields, hex};
+use crate::v1::dialect::hex;
 use crate::v1::{ErrorCode, Id, encode};
 
 /// The answer to `mining.hello` (2.0.0).
@@ -122,7 +122,7 @@ fn write_error_object(out: &mut Vec<u8>, number: i32, message: &str) {
 fn start(out: &mut Vec<u8>, protocol: Protocol, id: Id<'_>) {
     match (protocol, id) {
         (Protocol::V2, Id::Null) => out.push(b'{'),
-        _ => fields::start_reply(out, id),
+        _ => encode::start_reply(out, id),
     }
     if protocol == Protocol::Proxy {
         out.extend_from_slice(b"\"jsonrpc\":\"2.0\",");

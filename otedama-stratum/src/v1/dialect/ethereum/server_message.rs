@@ -7,7 +7,8 @@ use serde_json::value::RawValue;
 
 use super::{HelloReply, Job, Protocol, Settings, V1_NAME, V2_NAME, Work};
 use crate::v1::args::{Arg, Args, Text, cut};
-use crate::v1::dialect::envelope::Envelope;
+use crate::v1::dialect::envelope::{FromServer, from_server};
+pub use crate::v1::dialect::fields::Subscription;
 use crate::v1::dialect::fields::{self, MAX_TEXT_LEN};
 use crate::v1::dialect::{hex, object};
 use crate::v1::server_message::reconnect_parts;
@@ -57,15 +58,6 @@ pub enum ServerMessage<'a> {
     },
 }
 
-/// The answer to `mining.subscribe` (1.0.0).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Subscription<'a> {
-    /// The session's name, at most 64 bytes.
-    pub session: Option<Cow<'a, str>>,
-    /// The first bytes of every nonce, at most 3.
-    pub extranonce: ExtranonceBytes,
-}
-
 #[derive(Deserialize)]
 struct RawSettings<'a> {
     #[serde(borrow, default)]
@@ -112,22 +104,24 @@ pub fn parse_server_message(
     protocol: Protocol,
     line: &[u8],
 ) -> Result<ServerMessage<'_>, ServerMessageError> {
-    let envelope: Envelope<'_> = object(line).ok_or(ServerMessageError("expected a JSON object"))?;
-    let id = Id::from_raw(envelope.id).ok_or(ServerMessageError("id is no number or short string"))?;
-    let Some(Text(method)) = envelope.method else {
-        let reply = Reply::new(id, envelope.result, envelope.error, None);
-        return match reply.result() {
-            Some(list) if protocol == Protocol::Proxy && reply.error.is_none() && list.starts_with('[') => {
-                work(list).map(ServerMessage::Work)
-            }
-            _ => Ok(ServerMessage::Reply(reply)),
-        };
+    let (id, call) = match from_server(line)? {
+        FromServer::Call(id, call) => (id, call),
+        FromServer::Reply(reply) => {
+            return match reply.result() {
+                Some(list)
+                    if protocol == Protocol::Proxy && reply.error.is_none() && list.starts_with('[') =>
+                {
+                    work(list).map(ServerMessage::Work)
+                }
+                _ => Ok(ServerMessage::Reply(reply)),
+            };
+        }
     };
-    let args = || Args::parse(envelope.params).ok_or(ServerMessageError("params must be an array"));
-    match (&*method, protocol) {
+    let args = || call.args().map_err(ServerMessageError);
+    match (&*call.method, protocol) {
         ("mining.notify", Protocol::V1) => job(args()?).map(ServerMessage::Job),
         ("mining.notify", Protocol::V2) => short_job(args()?).map(ServerMessage::Job),
-        ("mining.set", Protocol::V2) => settings(envelope.params).map(ServerMessage::Set),
+        ("mining.set", Protocol::V2) => settings(call.params).map(ServerMessage::Set),
         ("mining.set_difficulty", Protocol::V1) => {
             fields::difficulty(&args()?.take(0)).map(ServerMessage::SetDifficulty)
         }
@@ -135,7 +129,7 @@ pub fn parse_server_message(
             let max_len = protocol.max_extranonce_len();
             fields::extranonce(args()?.take(0), max_len).map(ServerMessage::SetExtranonce)
         }
-        ("mining.reconnect", Protocol::V2) => reconnect(envelope.params),
+        ("mining.reconnect", Protocol::V2) => reconnect(call.params),
         ("mining.bye", Protocol::V2) => Ok(ServerMessage::Bye),
         ("client.reconnect", _) => {
             let (host, port, wait_s) = reconnect_parts(args()?);
@@ -150,7 +144,7 @@ pub fn parse_server_message(
         ("client.get_version", _) => Ok(ServerMessage::GetVersion(id)),
         _ => Ok(ServerMessage::Unknown {
             id,
-            method: cut(method, MAX_TEXT_LEN),
+            method: cut(call.method, MAX_TEXT_LEN),
         }),
     }
 }

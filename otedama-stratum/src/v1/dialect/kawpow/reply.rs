@@ -3,16 +3,16 @@
 use otedama_hash::Target;
 
 use super::Job;
-use crate::v1::dialect::fields;
 use crate::v1::{Id, encode};
 
+pub use crate::v1::dialect::fields::write_set_extranonce;
 pub use crate::v1::notify::{write_reconnect, write_show_message};
 pub use crate::v1::response::{write_error, write_true};
 
 /// Appends the answer to `mining.subscribe`: the session to resume, if there is one, and the first bytes of every
 /// nonce, at most [`MAX_EXTRANONCE_LEN`](super::MAX_EXTRANONCE_LEN) of them.
 pub fn write_subscribe(out: &mut Vec<u8>, id: Id<'_>, session: Option<&str>, extranonce: &[u8]) {
-    fields::start_reply(out, id);
+    encode::start_reply(out, id);
     out.extend_from_slice(b"\"result\":[");
     match session {
         Some(session) => encode::text(out, session),
@@ -27,7 +27,7 @@ pub fn write_subscribe(out: &mut Vec<u8>, id: Id<'_>, session: Option<&str>, ext
 /// and the target without "0x", because xmrig reads its first 16 characters only. xmrig closes the connection when a job equals the
 /// last one, so each has an id of its own.
 pub fn write_notify(out: &mut Vec<u8>, job: &Job<'_>) {
-    fields::start_notice(out, "mining.notify");
+    encode::start_notice(out, "mining.notify");
     encode::text(out, &job.id);
     out.push(b',');
     encode::hex_text(out, &job.header);
@@ -43,20 +43,12 @@ pub fn write_notify(out: &mut Vec<u8>, job: &Job<'_>) {
         out.push(b',');
         encode::hex_u32(out, bits);
     }
-    fields::end(out);
+    encode::end(out);
 }
 
 /// Appends `mining.set_target`. kawpowminer applies it at once, xmrig never: the next job has to carry it as well.
 pub fn write_set_target(out: &mut Vec<u8>, target: Target) {
-    fields::start_notice(out, "mining.set_target");
+    encode::start_notice(out, "mining.set_target");
     encode::text(out, &target.to_string());
-    fields::end(out);
-}
-
-/// Appends `mining.set_extranonce`, for the jobs that follow. Only for clients that sent
-/// `mining.extranonce.subscribe`: kawpowminer does not know it in this dialect.
-pub fn write_set_extranonce(out: &mut Vec<u8>, extranonce: &[u8]) {
-    fields::start_notice(out, "mining.set_extranonce");
-    encode::hex_text(out, extranonce);
-    fields::end(out);
+    encode::end(out);
 }

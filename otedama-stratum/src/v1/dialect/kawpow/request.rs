@@ -3,22 +3,16 @@
 use std::borrow::Cow;
 
 use crate::v1::args::{Args, cut};
-use crate::v1::dialect::envelope::{CallParts, Incoming, incoming, refuse};
+use crate::v1::dialect::envelope::{CallParts, request};
 use crate::v1::dialect::fields::{self, MAX_AGENT_LEN, MAX_METHOD_LEN};
-use crate::v1::{Id, RequestError, encode};
+use crate::v1::{RequestError, encode};
 
 pub use crate::v1::request::{
     write_authorize, write_extranonce_subscribe, write_subscribe, write_text_reply, write_unknown_method,
 };
 
 /// One line from a miner.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request<'a> {
-    /// To be echoed in the reply.
-    pub id: Id<'a>,
-    /// What is asked.
-    pub call: Call<'a>,
-}
+pub type Request<'a> = crate::v1::Request<'a, Call<'a>>;
 
 /// What a miner asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,12 +68,7 @@ pub struct Submit<'a> {
 /// When the line is no JSON object, its id can't be echoed, or the parameters do not fit the method; the error holds
 /// everything that the reply needs.
 pub fn parse_request(line: &[u8]) -> Result<Request<'_>, RequestError<'_>> {
-    let (id, message) = incoming(line)?;
-    let call = match message {
-        Incoming::Reply(text) => Call::Reply(text),
-        Incoming::Call(parts) => parse_call(parts).map_err(|message| refuse(id, message))?,
-    };
-    Ok(Request { id, call })
+    request(line, parse_call, |text| Ok(Call::Reply(text)))
 }
 
 fn parse_call(parts: CallParts<'_>) -> Result<Call<'_>, &'static str> {
@@ -121,18 +110,18 @@ fn submit(mut args: Args<'_>) -> Result<Submit<'_>, &'static str> {
 
 /// Appends `mining.submit`; nonce and hashes carry "0x", as they do from other miners.
 pub fn write_submit(out: &mut Vec<u8>, id: u64, submit: &Submit<'_>) {
-    fields::start_call(out, id, "mining.submit");
+    encode::start_call(out, id, "mining.submit");
     encode::text(out, &submit.worker);
     out.push(b',');
     encode::text(out, &submit.job_id);
     out.push(b',');
     fields::write_solution(out, submit.nonce, &submit.header, &submit.mix);
-    fields::end(out);
+    encode::end(out);
 }
 
 /// Appends `eth_submitHashrate`: the rate in hashes per second, and 32 bytes that name the machine.
 pub fn write_submit_hashrate(out: &mut Vec<u8>, id: u64, rate_hz: u64, machine: &[u8; 32]) {
-    fields::start_call(out, id, "eth_submitHashrate");
+    encode::start_call(out, id, "eth_submitHashrate");
     fields::write_hashrate(out, rate_hz, machine);
-    fields::end(out);
+    encode::end(out);
 }

@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use otedama_hash::{Difficulty, Target};
 
 use super::{Job, MAX_EXTRANONCE_LEN};
-use crate::v1::args::{Arg, Args, Text, cut, hex_u32};
-use crate::v1::dialect::envelope::Envelope;
+use crate::v1::args::{Arg, Args, cut, hex_u32};
+use crate::v1::dialect::envelope::{FromServer, from_server};
+pub use crate::v1::dialect::fields::Subscription;
 use crate::v1::dialect::fields::{self, MAX_TEXT_LEN};
-use crate::v1::dialect::{hex, object};
+use crate::v1::dialect::hex;
 use crate::v1::server_message::reconnect_parts;
 use crate::v1::{ExtranonceBytes, Id, Reply, ServerMessageError};
 
@@ -48,28 +49,17 @@ pub enum ServerMessage<'a> {
     },
 }
 
-/// The answer to `mining.subscribe`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Subscription<'a> {
-    /// What to subscribe with after a reconnect; at most 64 bytes.
-    pub session: Option<Cow<'a, str>>,
-    /// The first bytes of every nonce, at most 4.
-    pub extranonce: ExtranonceBytes,
-}
-
 /// Reads one line from a server.
 ///
 /// # Errors
 /// When the line is no JSON object or its parameters do not fit its method or the limits.
 pub fn parse_server_message(line: &[u8]) -> Result<ServerMessage<'_>, ServerMessageError> {
-    let envelope: Envelope<'_> = object(line).ok_or(ServerMessageError("expected a JSON object"))?;
-    let id = Id::from_raw(envelope.id).ok_or(ServerMessageError("id is no number or short string"))?;
-    let Some(Text(method)) = envelope.method else {
-        let reply = Reply::new(id, envelope.result, envelope.error, None);
-        return Ok(ServerMessage::Reply(reply));
+    let (id, call) = match from_server(line)? {
+        FromServer::Reply(reply) => return Ok(ServerMessage::Reply(reply)),
+        FromServer::Call(id, call) => (id, call),
     };
-    let args = || Args::parse(envelope.params).ok_or(ServerMessageError("params must be an array"));
-    match &*method {
+    let args = || call.args().map_err(ServerMessageError);
+    match &*call.method {
         "mining.notify" => job(args()?).map(ServerMessage::Job),
         "mining.set_target" => args()?
             .take(0)
@@ -89,7 +79,7 @@ pub fn parse_server_message(line: &[u8]) -> Result<ServerMessage<'_>, ServerMess
         "client.get_version" => Ok(ServerMessage::GetVersion(id)),
         _ => Ok(ServerMessage::Unknown {
             id,
-            method: cut(method, MAX_TEXT_LEN),
+            method: cut(call.method, MAX_TEXT_LEN),
         }),
     }
 }

@@ -7,17 +7,18 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use super::{MinerNonce, Protocol, V2_NAME};
+use crate::v1::RequestError;
 use crate::v1::args::{Arg, Args, Text, cut};
-use crate::v1::dialect::envelope::{CallParts, Incoming, incoming, refuse};
+use crate::v1::dialect::envelope::{CallParts, request};
 use crate::v1::dialect::fields::{self, MAX_AGENT_LEN, MAX_METHOD_LEN};
 use crate::v1::dialect::{hex, object};
-use crate::v1::{Id, RequestError};
 
 pub use write::{
-    write_bye, write_get_work, write_hashrate, write_hello, write_login, write_noop, write_submit,
+    write_get_work, write_hashrate, write_hello, write_login, write_noop, write_submit,
     write_submit_hashrate, write_submit_work, write_subscribe, write_subscribe_session,
 };
 
+pub use super::notify::write_bye;
 pub use crate::v1::request::{
     write_authorize, write_extranonce_subscribe, write_text_reply, write_unknown_method,
 };
@@ -25,13 +26,7 @@ pub use crate::v1::request::{
 const MAX_HOST_LEN: usize = 256;
 
 /// One line from a miner.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request<'a> {
-    /// To be echoed in the reply.
-    pub id: Id<'a>,
-    /// What is asked.
-    pub call: Call<'a>,
-}
+pub type Request<'a> = crate::v1::Request<'a, Call<'a>>;
 
 /// What a miner asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,12 +151,11 @@ struct RawHello<'a> {
 /// When the line is no JSON object, its id can't be echoed, the parameters do not fit the method, or `mining.hello`
 /// asks for another protocol; the error holds everything that the reply needs.
 pub fn parse_request(line: &[u8], protocol: Option<Protocol>) -> Result<Request<'_>, RequestError<'_>> {
-    let (id, message) = incoming(line)?;
-    let call = match message {
-        Incoming::Reply(text) => Call::Reply(text),
-        Incoming::Call(parts) => parse_call(parts, protocol).map_err(|message| refuse(id, message))?,
-    };
-    Ok(Request { id, call })
+    request(
+        line,
+        |parts| parse_call(parts, protocol),
+        |text| Ok(Call::Reply(text)),
+    )
 }
 
 fn parse_call(parts: CallParts<'_>, protocol: Option<Protocol>) -> Result<Call<'_>, &'static str> {

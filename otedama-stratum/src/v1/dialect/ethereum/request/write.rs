@@ -5,9 +5,8 @@ use crate::v1::encode;
 
 /// Appends `mining.hello` (2.0.0): the user agent, and the server as the client knows it.
 pub fn write_hello(out: &mut Vec<u8>, id: u64, agent: &str, host: &str, port: u16) {
-    out.extend_from_slice(b"{\"id\":");
-    encode::integer(out, id);
-    out.extend_from_slice(b",\"method\":\"mining.hello\",\"params\":{\"agent\":");
+    encode::call(out, id, "mining.hello");
+    out.extend_from_slice(b",\"params\":{\"agent\":");
     encode::text(out, agent);
     out.extend_from_slice(b",\"host\":");
     encode::text(out, host);
@@ -25,21 +24,17 @@ pub fn write_subscribe(out: &mut Vec<u8>, id: u64, agent: &str) {
 
 /// Appends `mining.subscribe` (2.0.0), with the session to resume if there is one.
 pub fn write_subscribe_session(out: &mut Vec<u8>, id: u64, session: Option<&str>) {
-    match session {
-        Some(session) => {
-            out.extend_from_slice(b"{\"id\":");
-            encode::integer(out, id);
-            out.extend_from_slice(b",\"method\":\"mining.subscribe\",\"params\":");
-            encode::text(out, session);
-            out.extend_from_slice(b"}\n");
-        }
-        None => write_bare(out, Some(id), "mining.subscribe"),
+    encode::call(out, id, "mining.subscribe");
+    if let Some(session) = session {
+        out.extend_from_slice(b",\"params\":");
+        encode::text(out, session);
     }
+    out.extend_from_slice(b"}\n");
 }
 
 /// Appends `mining.submit`, its parameters in the order of `protocol`; only 2.0.0 puts the worker last.
 pub fn write_submit(out: &mut Vec<u8>, protocol: Protocol, id: u64, submit: &Submit<'_>) {
-    fields::start_call(out, id, "mining.submit");
+    encode::start_call(out, id, "mining.submit");
     let nonce = submit.nonce.to_string();
     let texts: [&str; 3] = match protocol {
         Protocol::V2 => [&submit.job_id, &nonce, &submit.worker],
@@ -51,36 +46,22 @@ pub fn write_submit(out: &mut Vec<u8>, protocol: Protocol, id: u64, submit: &Sub
         }
         encode::text(out, text);
     }
-    fields::end(out);
+    encode::end(out);
 }
 
 /// Appends `mining.hashrate` (2.0.0): hashes per second, and the worker's id.
 pub fn write_hashrate(out: &mut Vec<u8>, id: u64, rate_hz: u64, worker: &str) {
-    fields::start_call(out, id, "mining.hashrate");
+    encode::start_call(out, id, "mining.hashrate");
     hex::write_number(out, rate_hz);
     out.push(b',');
     encode::text(out, worker);
-    fields::end(out);
+    encode::end(out);
 }
 
 /// Appends `mining.noop` (2.0.0).
 pub fn write_noop(out: &mut Vec<u8>, id: u64) {
-    write_bare(out, Some(id), "mining.noop");
-}
-
-/// Appends `mining.bye` (2.0.0), which is not answered.
-pub fn write_bye(out: &mut Vec<u8>) {
-    write_bare(out, None, "mining.bye");
-}
-
-fn write_bare(out: &mut Vec<u8>, id: Option<u64>, method: &str) {
-    out.push(b'{');
-    if let Some(id) = id {
-        out.extend_from_slice(b"\"id\":");
-        encode::integer(out, id);
-        out.push(b',');
-    }
-    out.extend_from_slice(format!("\"method\":\"{method}\"}}\n").as_bytes());
+    encode::call(out, id, "mining.noop");
+    out.extend_from_slice(b"}\n");
 }
 
 /// Appends `eth_submitLogin` (eth-proxy); an empty password is left out.
@@ -121,11 +102,8 @@ pub fn write_submit_hashrate(
 }
 
 fn start_rpc(out: &mut Vec<u8>, id: u64, method: &str) {
-    out.extend_from_slice(b"{\"id\":");
-    encode::integer(out, id);
-    out.extend_from_slice(b",\"jsonrpc\":\"2.0\",\"method\":\"");
-    out.extend_from_slice(method.as_bytes());
-    out.extend_from_slice(b"\",\"params\":[");
+    encode::rpc_call(out, id, method);
+    out.extend_from_slice(b",\"params\":[");
 }
 
 fn end_rpc(out: &mut Vec<u8>, worker: Option<&str>) {
