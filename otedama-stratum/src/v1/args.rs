@@ -222,12 +222,16 @@ impl<'de> Deserialize<'de> for HexU32 {
 
 /// Eight hex digits of either case, most significant first.
 pub(super) fn hex_u32(text: &str) -> Option<u32> {
-    let mut bytes = [0; 4];
-    if text.len() != 8 {
+    hex_bytes(text).map(u32::from_be_bytes)
+}
+
+/// Exactly so many bytes in hex digits of either case, without a prefix.
+pub(super) fn hex_bytes<const N: usize>(digits: &str) -> Option<[u8; N]> {
+    // const-hex would take a prefix off.
+    if digits.len() != 2 * N || digits.as_bytes().get(1) == Some(&b'x') {
         return None;
     }
-    const_hex::decode_to_slice(text, &mut bytes).ok()?;
-    Some(u32::from_be_bytes(bytes))
+    const_hex::decode_to_array(digits).ok()
 }
 
 /// One to eight hex digits, with or without "0x", most significant first.

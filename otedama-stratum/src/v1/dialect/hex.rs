@@ -2,6 +2,7 @@
 
 use otedama_hash::Target;
 
+use crate::v1::args::hex_bytes;
 use crate::v1::{ExtranonceBytes, encode};
 
 /// The digits behind "0x", if that is there.
@@ -13,14 +14,7 @@ pub(super) fn digits(text: &str) -> &str {
 
 /// Exactly so many bytes, in the order in which they are written.
 pub(super) fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let digits = digits(text);
-    let mut bytes = [0; N];
-    // A second prefix is none that const-hex may take off.
-    if digits.len() != 2 * N || digits.as_bytes().get(1) == Some(&b'x') {
-        return None;
-    }
-    const_hex::decode_to_slice(digits, &mut bytes).ok()?;
-    Some(bytes)
+    hex_bytes(digits(text))
 }
 
 /// A nonce: 16 digits, most significant first.

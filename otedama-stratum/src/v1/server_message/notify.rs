@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{ServerMessageError, header_field};
 use crate::v1::NotifyParts;
-use crate::v1::args::Text;
+use crate::v1::args::{Text, hex_bytes};
 use crate::v1::notify::swap_words;
 
 /// Most hashes that a job's merkle branch may have: blocks of 2^32 transactions.
@@ -76,7 +76,7 @@ impl<'a> Notify<'a> {
             return Err(ServerMessageError("job id is longer than 64 bytes"));
         }
         let prev_hash =
-            hash(&raw.prev_hash.0).ok_or(ServerMessageError("prev_hash must be 64 hex digits"))?;
+            hex_bytes(&raw.prev_hash.0).ok_or(ServerMessageError("prev_hash must be 64 hex digits"))?;
         Ok(Self {
             job_id: raw.job_id.0,
             prev_hash: Hash256::from_le_bytes(swap_words(prev_hash)),
@@ -89,15 +89,6 @@ impl<'a> Notify<'a> {
             clean: raw.clean,
         })
     }
-}
-
-fn hash(hex: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if hex.len() != 64 {
-        return None;
-    }
-    const_hex::decode_to_slice(hex, &mut bytes).ok()?;
-    Some(bytes)
 }
 
 fn coinbase_part(hex: &str) -> Result<Vec<u8>, ServerMessageError> {
@@ -174,7 +165,7 @@ impl<'de> Deserialize<'de> for Branch {
                     if branch.len() == MAX_MERKLE_BRANCH_LEN {
                         return Err(de::Error::custom("merkle branch is too long"));
                     }
-                    let bytes = hash(&hex).ok_or_else(|| de::Error::custom("no hash"))?;
+                    let bytes = hex_bytes(&hex).ok_or_else(|| de::Error::custom("no hash"))?;
                     branch.push(Hash256::from_le_bytes(bytes));
                 }
                 Ok(Branch(branch))

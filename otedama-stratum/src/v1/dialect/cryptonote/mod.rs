@@ -10,11 +10,12 @@ mod target;
 
 use std::borrow::Cow;
 
-use super::object;
 pub use reply::Refusal;
-pub use request::{Call, Login, Request, RequestError, Submit, parse_request};
-pub use server_message::{Reply, ServerMessage, ServerMessageError, parse_server_message};
+pub use request::{Call, Login, Request, Submit, parse_request};
+pub use server_message::{Reply, ServerMessage, parse_server_message};
 pub use target::{WireTarget, WireTargetError};
+
+pub use crate::v1::{RequestError, ServerMessageError};
 
 /// Longest hashing blob that miners take, in bytes.
 pub const MAX_BLOB_LEN: usize = 407;

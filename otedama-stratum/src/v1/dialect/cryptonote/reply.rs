@@ -84,9 +84,8 @@ pub fn write_error(out: &mut Vec<u8>, id: Id<'_>, message: &str) {
 }
 
 fn start(out: &mut Vec<u8>, id: Id<'_>) {
-    out.extend_from_slice(b"{\"id\":");
-    out.extend_from_slice(id.as_str().as_bytes());
-    out.extend_from_slice(b",\"jsonrpc\":\"2.0\",\"error\":");
+    encode::start_reply(out, id);
+    out.extend_from_slice(b"\"jsonrpc\":\"2.0\",\"error\":");
 }
 
 fn write_members(out: &mut Vec<u8>, job: &Job<'_>) {

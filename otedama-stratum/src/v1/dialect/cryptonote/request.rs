@@ -5,29 +5,21 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::object;
-use crate::v1::args::{Text, cut};
-use crate::v1::{Id, encode};
+use crate::v1::args::{Text, cut, hex_bytes};
+use crate::v1::dialect::envelope::{CallParts, MAX_WORKER_LEN, request};
+use crate::v1::dialect::fields::{
+    MAX_AGENT_LEN, MAX_JOB_ID_LEN, MAX_METHOD_LEN, MAX_PASSWORD_LEN, MAX_SESSION_LEN, MAX_USER_LEN,
+};
+use crate::v1::dialect::object;
+use crate::v1::request::NO_METHOD;
+use crate::v1::{RequestError, encode};
 
-const MAX_USER_LEN: usize = 256;
-const MAX_PASSWORD_LEN: usize = 512;
-const MAX_AGENT_LEN: usize = 256;
-const MAX_RIG_LEN: usize = 128;
-const MAX_SESSION_LEN: usize = 64;
-const MAX_JOB_ID_LEN: usize = 64;
-const MAX_METHOD_LEN: usize = 64;
-const MAX_ALGORITHM_LEN: usize = 32;
+pub(super) const MAX_ALGORITHM_LEN: usize = 32;
 /// xmrig names about 40.
 const MAX_ALGORITHMS: usize = 128;
 
 /// One line from a miner.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request<'a> {
-    /// To be echoed in the reply.
-    pub id: Id<'a>,
-    /// What is asked.
-    pub call: Call<'a>,
-}
+pub type Request<'a> = crate::v1::Request<'a, Call<'a>>;
 
 /// What a miner asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,26 +65,6 @@ pub struct Submit<'a> {
     pub algorithm: Option<Cow<'a, str>>,
 }
 
-/// A line that can't be answered with a result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct RequestError<'a> {
-    /// To be echoed; `Null` where it could not be read.
-    pub id: Id<'a>,
-    /// The message of the reply.
-    pub message: &'static str,
-}
-
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow, default)]
-    id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    method: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    params: Option<&'a RawValue>,
-}
-
 #[derive(Deserialize)]
 struct LoginParams<'a> {
     #[serde(borrow, default)]
@@ -128,29 +100,16 @@ struct SubmitParams<'a> {
 /// # Errors
 /// When the line is no JSON object, its id can't be echoed, or the parameters do not fit the method.
 pub fn parse_request(line: &[u8]) -> Result<Request<'_>, RequestError<'_>> {
-    let refuse = |id, message| RequestError { id, message };
-    let Some(envelope) = object::<Envelope<'_>>(line) else {
-        return Err(refuse(Id::Null, "expected a JSON object"));
-    };
-    let Some(id) = Id::from_raw(envelope.id) else {
-        return Err(refuse(
-            Id::Null,
-            "id must be null, a number or a string, at most 64 bytes long",
-        ));
-    };
-    let Some(Text(method)) = envelope.method else {
-        return Err(refuse(id, "method is missing"));
-    };
-    let params = envelope.params.map_or("{}", RawValue::get).as_bytes();
-    let call = match &*method {
+    request(line, parse_call, |_| Err(NO_METHOD))
+}
+
+fn parse_call(parts: CallParts<'_>) -> Result<Call<'_>, &'static str> {
+    let params = parts.params.map_or("{}", RawValue::get).as_bytes();
+    match &*parts.method {
         "login" => login(params).map(Call::Login),
         "submit" => submit(params).map(Call::Submit),
         "keepalived" => Ok(Call::KeepAlive),
-        _ => Ok(Call::Unknown(cut(method, MAX_METHOD_LEN))),
-    };
-    match call {
-        Ok(call) => Ok(Request { id, call }),
-        Err(message) => Err(refuse(id, message)),
+        _ => Ok(Call::Unknown(cut(parts.method, MAX_METHOD_LEN))),
     }
 }
 
@@ -176,7 +135,7 @@ fn login(params: &[u8]) -> Result<Login<'_>, &'static str> {
         agent: params.agent.map(|Text(agent)| cut(agent, MAX_AGENT_LEN)),
         rig: params
             .rigid
-            .map(|Text(rig)| cut(rig, MAX_RIG_LEN))
+            .map(|Text(rig)| cut(rig, MAX_WORKER_LEN))
             .filter(|rig| !rig.is_empty()),
         algorithms: algorithms.into_iter().map(|Text(name)| name).collect(),
     })
@@ -201,18 +160,10 @@ fn submit(params: &[u8]) -> Result<Submit<'_>, &'static str> {
     Ok(Submit {
         session: params.id.0,
         job_id: params.job_id.0,
-        nonce: digits(&params.nonce.0).ok_or("nonce must be 8 hex digits")?,
-        result: digits(&params.result.0).ok_or("result must be 64 hex digits")?,
+        nonce: hex_bytes(&params.nonce.0).ok_or("nonce must be 8 hex digits")?,
+        result: hex_bytes(&params.result.0).ok_or("result must be 64 hex digits")?,
         algorithm,
     })
-}
-
-/// Exactly so many bytes in hex, without a prefix.
-pub(super) fn digits<const N: usize>(hex: &str) -> Option<[u8; N]> {
-    if hex.len() != 2 * N {
-        return None;
-    }
-    const_hex::decode_to_array(hex).ok()
 }
 
 /// Appends `login`.
@@ -268,9 +219,6 @@ pub fn write_keepalived(out: &mut Vec<u8>, id: u64, session: &str) {
 }
 
 fn start(out: &mut Vec<u8>, id: u64, method: &str) {
-    out.extend_from_slice(b"{\"id\":");
-    encode::integer(out, id);
-    out.extend_from_slice(b",\"jsonrpc\":\"2.0\",\"method\":\"");
-    out.extend_from_slice(method.as_bytes());
-    out.extend_from_slice(b"\",\"params\":{");
+    encode::rpc_call(out, id, method);
+    out.extend_from_slice(b",\"params\":{");
 }

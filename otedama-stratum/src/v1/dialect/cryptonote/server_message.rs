@@ -3,18 +3,14 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
-use super::request::digits;
-use super::{Job, MAX_BLOB_LEN, WireTarget, object};
-use crate::v1::Id;
-use crate::v1::args::{Arg, Text, cut};
-
-/// Longest text from a server that is kept; longer ones are cut.
-const MAX_TEXT_LEN: usize = 512;
-const MAX_SESSION_LEN: usize = 64;
-const MAX_JOB_ID_LEN: usize = 64;
-const MAX_ALGORITHM_LEN: usize = 32;
+use super::request::MAX_ALGORITHM_LEN;
+use super::{Job, MAX_BLOB_LEN, WireTarget};
+use crate::v1::args::{Arg, Text, cut, hex_bytes};
+use crate::v1::dialect::envelope::{FromServer, from_server};
+use crate::v1::dialect::fields::{MAX_JOB_ID_LEN, MAX_SESSION_LEN, MAX_TEXT_LEN};
+use crate::v1::dialect::object;
+use crate::v1::{self, Id, ServerMessageError};
 
 /// One line from a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,25 +45,6 @@ pub enum Reply<'a> {
     Error(Cow<'a, str>),
 }
 
-/// A line from a server that makes no sense.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct ServerMessageError(&'static str);
-
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow, default)]
-    id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    method: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    params: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    result: Option<ReplyResult<'a>>,
-    #[serde(borrow, default)]
-    error: Option<ReplyError<'a>>,
-}
-
 #[derive(Deserialize)]
 struct ReplyResult<'a> {
     #[serde(borrow, default)]
@@ -76,12 +53,6 @@ struct ReplyResult<'a> {
     job: Option<RawJob<'a>>,
     #[serde(borrow, default)]
     status: Option<Text<'a>>,
-}
-
-#[derive(Deserialize)]
-struct ReplyError<'a> {
-    #[serde(borrow, default)]
-    message: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -107,27 +78,32 @@ struct RawJob<'a> {
 /// # Errors
 /// When the line is no JSON object, or what it says does not fit its kind or the limits.
 pub fn parse_server_message(line: &[u8]) -> Result<ServerMessage<'_>, ServerMessageError> {
-    let envelope: Envelope<'_> = object(line).ok_or(ServerMessageError("malformed message"))?;
-    if let Some(Text(method)) = envelope.method {
-        if method != "job" {
-            return Ok(ServerMessage::Unknown(cut(method, MAX_TEXT_LEN)));
+    match from_server(line)? {
+        FromServer::Call(_, call) if call.method == "job" => {
+            let params = call.params.ok_or(ServerMessageError("a job has no params"))?;
+            let raw = object(params.get().as_bytes()).ok_or(ServerMessageError("malformed job"))?;
+            job(raw).map(ServerMessage::Job)
         }
-        let params = envelope.params.ok_or(ServerMessageError("a job has no params"))?;
-        let raw = object(params.get().as_bytes()).ok_or(ServerMessageError("malformed job"))?;
-        return job(raw).map(ServerMessage::Job);
+        FromServer::Call(_, call) => Ok(ServerMessage::Unknown(cut(call.method, MAX_TEXT_LEN))),
+        FromServer::Reply(v1::Reply {
+            id,
+            error: Some(error),
+            ..
+        }) => Ok(ServerMessage::Reply {
+            id,
+            reply: Reply::Error(error.message),
+        }),
+        FromServer::Reply(answer) => {
+            let result = answer
+                .result()
+                .ok_or(ServerMessageError("neither method, result nor error"))?;
+            let result = object(result.as_bytes()).ok_or(ServerMessageError("malformed result"))?;
+            Ok(ServerMessage::Reply {
+                id: answer.id,
+                reply: reply(result)?,
+            })
+        }
     }
-    let id = Id::from_raw(envelope.id).ok_or(ServerMessageError("id is no number or short string"))?;
-    let reply = match (envelope.error, envelope.result) {
-        (Some(error), _) => {
-            let text = error
-                .message
-                .map_or(Cow::Borrowed("no reason given"), |Text(text)| text);
-            Reply::Error(cut(text, MAX_TEXT_LEN))
-        }
-        (None, Some(result)) => reply(result)?,
-        (None, None) => return Err(ServerMessageError("neither method, result nor error")),
-    };
-    Ok(ServerMessage::Reply { id, reply })
 }
 
 fn reply(result: ReplyResult<'_>) -> Result<Reply<'_>, ServerMessageError> {
@@ -156,7 +132,9 @@ fn job(raw: RawJob<'_>) -> Result<Job<'_>, ServerMessageError> {
     let seed_hash = match raw.seed_hash {
         None => None,
         Some(Text(hex)) if hex.is_empty() => None,
-        Some(Text(hex)) => Some(digits(&hex).ok_or(ServerMessageError("seed_hash must be 64 hex digits"))?),
+        Some(Text(hex)) => {
+            Some(hex_bytes(&hex).ok_or(ServerMessageError("seed_hash must be 64 hex digits"))?)
+        }
     };
     Ok(Job {
         id: raw.job_id.0,
@@ -170,6 +148,6 @@ fn job(raw: RawJob<'_>) -> Result<Job<'_>, ServerMessageError> {
         next_seed_hash: raw
             .next_seed_hash
             .and_then(Arg::into_text)
-            .and_then(|hex| digits(&hex)),
+            .and_then(|hex| hex_bytes(&hex)),
     })
 }
