@@ -64,6 +64,8 @@ pub fn write_set_difficulty(out: &mut Vec<u8>, difficulty: Difficulty) {
 }
 
 /// Appends `mining.set_extranonce`, which takes effect with the next job.
+///
+/// For servers that move connections between upstreams, such as proxies; `otedama-pool` never does.
 pub fn write_set_extranonce(out: &mut Vec<u8>, extranonce1: &[u8], extranonce2_len: usize) {
     encode::start_notice(out, "mining.set_extranonce");
     encode::hex_text(out, extranonce1);

@@ -140,11 +140,6 @@ fn what_the_replies_of_version_2_mean() {
         (line(|out| reply::write_true(out, V2, id)), r#"{"id":31}"#, true),
         (line(|out| reply::write_true(out, V2, Id::Null)), "{}", true),
         (
-            line(|out| reply::write_accepted_stale(out, id)),
-            r#"{"id":31,"error":{"code":202,"message":"Stale"}}"#,
-            true,
-        ),
-        (
             line(|out| reply::write_error(out, V2, id, ErrorCode::Stale, "Job not found")),
             r#"{"id":31,"error":{"code":404,"message":"Job not found"}}"#,
             false,
@@ -162,10 +157,13 @@ fn what_the_replies_of_version_2_mean() {
             "{written}"
         );
     }
-    assert!(!server_message::is_accepted(
-        V2,
-        &answer(V2, r#"{"id":31,"result":false}"#)
-    ));
+    for (line, accepted) in [
+        (r#"{"id":31,"error":{"code":202,"message":"Stale"}}"#, true),
+        (r#"{"id":31,"result":false}"#, false),
+    ] {
+        let accepts = server_message::is_accepted(V2, &answer(V2, line));
+        assert_eq!(accepts, accepted, "{line}");
+    }
     for code in [
         ErrorCode::Other,
         ErrorCode::Stale,

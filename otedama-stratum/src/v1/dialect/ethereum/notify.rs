@@ -113,6 +113,8 @@ pub fn write_bye(out: &mut Vec<u8>) {
 }
 
 /// Appends `mining.reconnect` (2.0.0); `resume` says whether the session goes on there.
+///
+/// For servers that share their miners out over several machines; `otedama-pool` never does.
 pub fn write_reconnect_to(out: &mut Vec<u8>, host: &str, port: u16, resume: bool) {
     out.extend_from_slice(b"{\"method\":\"mining.reconnect\",\"params\":{\"host\":");
     encode::text(out, host);

@@ -81,12 +81,6 @@ pub fn write_true(out: &mut Vec<u8>, protocol: Protocol, id: Id<'_>) {
     }
 }
 
-/// Appends that a share counts, but as a stale one (2.0.0).
-pub fn write_accepted_stale(out: &mut Vec<u8>, id: Id<'_>) {
-    start(out, Protocol::V2, id);
-    write_error_object(out, 202, "Stale");
-}
-
 /// Appends an error, with the protocol's own number for `code`.
 pub fn write_error(out: &mut Vec<u8>, protocol: Protocol, id: Id<'_>, code: ErrorCode, message: &str) {
     let number = protocol.error_number(code);
