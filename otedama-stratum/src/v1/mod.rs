@@ -6,8 +6,11 @@
 mod args;
 pub mod dialect;
 mod encode;
+mod envelope;
 mod error_code;
 mod extranonce;
+mod fields;
+mod hex;
 mod id;
 pub mod notify;
 pub mod password;

@@ -6,17 +6,14 @@ mod reply;
 use std::borrow::Cow;
 
 use otedama_hash::Difficulty;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::args::{Arg, Args, Text, hex_u32, short_hex_u32};
-use super::{ExtranonceBytes, Id};
+use super::envelope::{FromServer, MAX_TEXT_LEN, from_server};
+use super::{ExtranonceBytes, Id, fields};
 
 pub use notify::{MAX_COINBASE_PART_LEN, MAX_MERKLE_BRANCH_LEN, Notify};
 pub use reply::{ConfigureAnswer, Reply, ReplyError, SubscribeAnswer};
 
-/// Longest text from a server that is kept; longer ones are cut.
-const MAX_TEXT_LEN: usize = 512;
 /// Longest pause before a reconnect that a server may ask for, in seconds.
 const MAX_RECONNECT_WAIT_S: u32 = 3600;
 
@@ -68,46 +65,19 @@ pub enum ServerMessage<'a> {
 #[error("{0}")]
 pub struct ServerMessageError(pub(super) &'static str);
 
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow, default)]
-    id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    method: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    params: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    result: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    error: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "reject-reason")]
-    reject_reason: Option<Text<'a>>,
-}
-
 /// Reads one line from a server.
 ///
 /// # Errors
 /// When the line is no JSON object or its parameters do not fit its method or the limits.
 pub fn parse_server_message(line: &[u8]) -> Result<ServerMessage<'_>, ServerMessageError> {
-    if line.trim_ascii_start().first() != Some(&b'{') {
-        return Err(ServerMessageError("expected a JSON object"));
-    }
-    let envelope: Envelope<'_> =
-        serde_json::from_slice(line).map_err(|_| ServerMessageError("malformed JSON"))?;
-    let id = Id::from_raw(envelope.id).ok_or(ServerMessageError("id is no number or short string"))?;
-    let Some(Text(method)) = envelope.method else {
-        let reason = envelope.reject_reason.map(|Text(reason)| cut(reason));
-        return Ok(ServerMessage::Reply(Reply::new(
-            id,
-            envelope.result,
-            envelope.error,
-            reason,
-        )));
+    let (id, call) = match from_server(line)? {
+        FromServer::Reply(reply) => return Ok(ServerMessage::Reply(reply)),
+        FromServer::Call(id, call) => (id, call),
     };
-    let args = || Args::parse(envelope.params).ok_or(ServerMessageError("params must be an array"));
-    match &*method {
-        "mining.notify" => Notify::parse(envelope.params).map(ServerMessage::Notify),
-        "mining.set_difficulty" => set_difficulty(args()?),
+    let args = || call.args().map_err(ServerMessageError);
+    match &*call.method {
+        "mining.notify" => Notify::parse(call.params).map(ServerMessage::Notify),
+        "mining.set_difficulty" => fields::difficulty(&args()?.take(0)).map(ServerMessage::SetDifficulty),
         "mining.set_extranonce" => set_extranonce(args()?),
         "mining.set_version_mask" => args()?
             .take(0)
@@ -119,26 +89,14 @@ pub fn parse_server_message(line: &[u8]) -> Result<ServerMessage<'_>, ServerMess
             let (host, port, wait_s) = reconnect_parts(args()?);
             Ok(ServerMessage::Reconnect { host, port, wait_s })
         }
-        "client.show_message" => args()?
-            .take(0)
-            .into_text()
-            .map(|text| ServerMessage::ShowMessage(cut(text)))
-            .ok_or(ServerMessageError("message must be a string")),
+        "client.show_message" => fields::message(args()?.take(0)).map(ServerMessage::ShowMessage),
         "client.get_version" => Ok(ServerMessage::GetVersion(id)),
         "mining.ping" => Ok(ServerMessage::Ping(id)),
         _ => Ok(ServerMessage::Unknown {
             id,
-            method: cut(method),
+            method: cut(call.method),
         }),
     }
-}
-
-fn set_difficulty(mut args: Args<'_>) -> Result<ServerMessage<'_>, ServerMessageError> {
-    args.take(0)
-        .as_number()
-        .and_then(|d| Difficulty::new(d).ok())
-        .map(ServerMessage::SetDifficulty)
-        .ok_or(ServerMessageError("difficulty must be a positive number"))
 }
 
 fn set_extranonce(mut args: Args<'_>) -> Result<ServerMessage<'_>, ServerMessageError> {

@@ -10,7 +10,6 @@ use otedama_hash::Target;
 
 pub use configure::{Configure, MAX_UNKNOWN_EXTENSIONS, VersionRolling};
 pub use parse::parse_request;
-pub(super) use parse::{BAD_ID, NO_METHOD, reply_text};
 pub use write::{
     write_authorize, write_configure, write_extranonce_subscribe, write_ping, write_submit, write_subscribe,
     write_suggest_difficulty, write_suggest_target, write_text_reply, write_unknown_method,

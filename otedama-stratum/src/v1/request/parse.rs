@@ -1,39 +1,14 @@
-use std::borrow::Cow;
-
 use otedama_hash::Target;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{Call, Configure, Request, RequestError, Submit};
 use crate::v1::args::{Arg, Args, HexU32, Text, cut, hex_u32};
-use crate::v1::{ErrorCode, ExtranonceBytes, Id};
+use crate::v1::envelope::{CallParts, NO_OBJECT, refuse, request};
+use crate::v1::fields::{self, MAX_AGENT_LEN, MAX_JOB_ID_LEN, MAX_METHOD_LEN, MAX_USER_LEN};
+use crate::v1::{ExtranonceBytes, Id};
 
-const MAX_AGENT_LEN: usize = 256;
-const MAX_SESSION_LEN: usize = 64;
-const MAX_USER_LEN: usize = 256;
-const MAX_PASSWORD_LEN: usize = 512;
-const MAX_JOB_ID_LEN: usize = 64;
-const MAX_METHOD_LEN: usize = 64;
 const SUBMIT: &str = "mining.submit";
-/// Refuses an id that can't be echoed.
-pub(in crate::v1) const BAD_ID: &str = "id must be null, a number or a string, at most 64 bytes long";
-/// Refuses what is neither a call nor an answer.
-pub(in crate::v1) const NO_METHOD: &str = "method is missing";
-
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow, default)]
-    id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    method: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    params: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    result: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    error: Option<&'a RawValue>,
-}
-
 /// A submission without fault, read in one pass.
 #[derive(Deserialize)]
 struct Quick<'a> {
@@ -82,57 +57,31 @@ impl<'a> Quick<'a> {
 /// When the line is no JSON object, its id cannot be echoed, or the parameters do not fit the
 /// method; the error holds everything that the reply needs.
 pub fn parse_request(line: &[u8]) -> Result<Request<'_>, RequestError<'_>> {
-    let refuse = |id, message| RequestError {
-        id,
-        code: ErrorCode::Other,
-        message,
-    };
     if line.trim_ascii_start().first() != Some(&b'{') {
-        return Err(refuse(Id::Null, "expected a JSON object"));
+        return Err(NO_OBJECT);
     }
     if let Some(request) = serde_json::from_slice(line).ok().and_then(Quick::into_request) {
         return Ok(request);
     }
     // Everything else is rare, so the line may be read again, and parameters once the method is known.
-    let Ok(envelope) = serde_json::from_slice::<Envelope<'_>>(line) else {
-        return Err(refuse(Id::Null, "malformed JSON"));
-    };
-    let Some(id) = Id::from_raw(envelope.id) else {
-        return Err(refuse(Id::Null, BAD_ID));
-    };
-    let Some(Text(method)) = envelope.method else {
-        if envelope.result.is_some() || envelope.error.is_some() {
-            return Ok(Request {
-                id,
-                call: Call::Reply(reply_text(envelope.result)),
-            });
-        }
-        return Err(refuse(id, NO_METHOD));
-    };
-    match parse_call(method, envelope.params) {
-        Ok(call) => Ok(Request { id, call }),
-        Err(message) => Err(refuse(id, message)),
-    }
+    let envelope = serde_json::from_slice(line).map_err(|_| refuse(Id::Null, "malformed JSON"))?;
+    request(envelope, parse_call, |text| Ok(Call::Reply(text)))
 }
 
-/// The result of a client's answer, if it is a string.
-pub(in crate::v1) fn reply_text(result: Option<&RawValue>) -> Option<Cow<'_, str>> {
-    let Text(text) = serde_json::from_str(result?.get()).ok()?;
-    Some(cut(text, MAX_AGENT_LEN))
-}
-
-fn parse_call<'a>(method: Cow<'a, str>, params: Option<&'a RawValue>) -> Result<Call<'a>, &'static str> {
-    let args = || Args::parse(params).ok_or("params must be an array");
-    match &*method {
+fn parse_call(parts: CallParts<'_>) -> Result<Call<'_>, &'static str> {
+    let args = || parts.args();
+    match &*parts.method {
         SUBMIT => submit(args()?).map(Call::Submit),
         "mining.subscribe" => args().map(subscribe),
-        "mining.authorize" => authorize(args()?),
-        "mining.configure" => Configure::parse(params).map(Call::Configure),
+        "mining.authorize" => {
+            fields::credentials(args()?).map(|(user, password)| Call::Authorize { user, password })
+        }
+        "mining.configure" => Configure::parse(parts.params).map(Call::Configure),
         "mining.extranonce.subscribe" => Ok(Call::ExtranonceSubscribe),
         "mining.suggest_difficulty" => suggest_difficulty(args()?),
         "mining.suggest_target" => suggest_target(args()?),
         "mining.ping" => Ok(Call::Ping),
-        _ => Ok(Call::Unknown(cut(method, MAX_METHOD_LEN))),
+        _ => Ok(Call::Unknown(cut(parts.method, MAX_METHOD_LEN))),
     }
 }
 
@@ -171,23 +120,8 @@ fn eight_digits(arg: Arg<'_>, message: &'static str) -> Result<u32, &'static str
 fn subscribe(mut args: Args<'_>) -> Call<'_> {
     Call::Subscribe {
         agent: args.take(0).into_text().map(|agent| cut(agent, MAX_AGENT_LEN)),
-        session: args
-            .take(1)
-            .into_text()
-            .filter(|s| !s.is_empty() && s.len() <= MAX_SESSION_LEN),
+        session: fields::token(args.take(1)),
     }
-}
-
-fn authorize(mut args: Args<'_>) -> Result<Call<'_>, &'static str> {
-    let user = args.take(0).into_text().ok_or("user name must be a string")?;
-    let password = args.take(1).into_text().unwrap_or_default();
-    if user.is_empty() || user.len() > MAX_USER_LEN {
-        return Err("user name must be 1 to 256 bytes");
-    }
-    if password.len() > MAX_PASSWORD_LEN {
-        return Err("password is longer than 512 bytes");
-    }
-    Ok(Call::Authorize { user, password })
 }
 
 fn suggest_difficulty(mut args: Args<'_>) -> Result<Call<'_>, &'static str> {
@@ -208,8 +142,12 @@ fn suggest_target(mut args: Args<'_>) -> Result<Call<'_>, &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use super::*;
-    use crate::v1::VersionRolling;
+    use crate::v1::{ErrorCode, VersionRolling};
+
+    const BAD_ID: &str = "id must be null, a number or a string, at most 64 bytes long";
 
     fn call(line: &str) -> Call<'_> {
         parse_request(line.as_bytes()).unwrap().call

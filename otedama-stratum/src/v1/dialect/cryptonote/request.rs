@@ -6,12 +6,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::v1::args::{Text, cut, hex_bytes};
-use crate::v1::dialect::envelope::{CallParts, MAX_WORKER_LEN, request};
-use crate::v1::dialect::fields::{
+use crate::v1::dialect::object;
+use crate::v1::envelope::{CallParts, MAX_WORKER_LEN, NO_METHOD, NO_OBJECT, request};
+use crate::v1::fields::{
     MAX_AGENT_LEN, MAX_JOB_ID_LEN, MAX_METHOD_LEN, MAX_PASSWORD_LEN, MAX_SESSION_LEN, MAX_USER_LEN,
 };
-use crate::v1::dialect::object;
-use crate::v1::request::NO_METHOD;
 use crate::v1::{RequestError, encode};
 
 pub(super) const MAX_ALGORITHM_LEN: usize = 32;
@@ -100,7 +99,7 @@ struct SubmitParams<'a> {
 /// # Errors
 /// When the line is no JSON object, its id can't be echoed, or the parameters do not fit the method.
 pub fn parse_request(line: &[u8]) -> Result<Request<'_>, RequestError<'_>> {
-    request(line, parse_call, |_| Err(NO_METHOD))
+    request(object(line).ok_or(NO_OBJECT)?, parse_call, |_| Err(NO_METHOD))
 }
 
 fn parse_call(parts: CallParts<'_>) -> Result<Call<'_>, &'static str> {

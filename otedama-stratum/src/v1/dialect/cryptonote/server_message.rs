@@ -7,9 +7,9 @@ use serde::Deserialize;
 use super::request::MAX_ALGORITHM_LEN;
 use super::{Job, MAX_BLOB_LEN, WireTarget};
 use crate::v1::args::{Arg, Text, cut, hex_bytes};
-use crate::v1::dialect::envelope::{FromServer, from_server};
-use crate::v1::dialect::fields::{MAX_JOB_ID_LEN, MAX_SESSION_LEN, MAX_TEXT_LEN};
 use crate::v1::dialect::object;
+use crate::v1::envelope::{FromServer, MAX_TEXT_LEN, from_server};
+use crate::v1::fields::{MAX_JOB_ID_LEN, MAX_SESSION_LEN};
 use crate::v1::{self, Id, ServerMessageError};
 
 /// One line from a server.

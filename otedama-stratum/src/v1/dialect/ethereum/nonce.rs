@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::v1::dialect::hex;
+use crate::v1::hex;
 
 /// How many digits a nonce has.
 const NONCE_DIGITS: usize = 16;

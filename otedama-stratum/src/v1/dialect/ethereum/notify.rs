@@ -8,10 +8,10 @@ use std::borrow::Cow;
 use otedama_hash::Target;
 
 use super::{Job, Work};
-use crate::v1::dialect::hex;
+use crate::v1::hex;
 use crate::v1::{ExtranonceBytes, encode};
 
-pub use crate::v1::dialect::fields::write_set_extranonce;
+pub use crate::v1::fields::write_set_extranonce;
 pub use crate::v1::notify::{write_reconnect, write_set_difficulty, write_show_message};
 
 /// What `mining.set` (2.0.0) changes for the jobs that follow; `None` where nothing changes. A new session is told

@@ -4,7 +4,7 @@
 
 use super::notify::write_items;
 use super::{Protocol, V1_NAME, V2_NAME, Work};
-use crate::v1::dialect::hex;
+use crate::v1::hex;
 use crate::v1::{ErrorCode, Id, encode};
 
 /// The answer to `mining.hello` (2.0.0).

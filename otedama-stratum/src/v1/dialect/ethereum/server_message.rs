@@ -7,10 +7,11 @@ use serde_json::value::RawValue;
 
 use super::{HelloReply, Job, Protocol, Settings, V1_NAME, V2_NAME, Work};
 use crate::v1::args::{Arg, Args, Text, cut};
-use crate::v1::dialect::envelope::{FromServer, from_server};
-pub use crate::v1::dialect::fields::Subscription;
-use crate::v1::dialect::fields::{self, MAX_TEXT_LEN};
-use crate::v1::dialect::{hex, object};
+use crate::v1::dialect::object;
+use crate::v1::envelope::{FromServer, MAX_TEXT_LEN, from_server};
+use crate::v1::fields;
+pub use crate::v1::fields::Subscription;
+use crate::v1::hex;
 use crate::v1::server_message::reconnect_parts;
 use crate::v1::{ExtranonceBytes, Id, Reply, ServerMessageError};
 

@@ -5,7 +5,7 @@ use otedama_hash::Target;
 use super::Job;
 use crate::v1::{Id, encode};
 
-pub use crate::v1::dialect::fields::write_set_extranonce;
+pub use crate::v1::fields::write_set_extranonce;
 pub use crate::v1::notify::{write_reconnect, write_show_message};
 pub use crate::v1::response::{write_error, write_true};
 

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use crate::v1::args::{Args, cut};
-use crate::v1::dialect::envelope::{CallParts, request};
-use crate::v1::dialect::fields::{self, MAX_AGENT_LEN, MAX_METHOD_LEN};
+use crate::v1::dialect::object;
+use crate::v1::envelope::{CallParts, NO_OBJECT, request};
+use crate::v1::fields::{self, MAX_AGENT_LEN, MAX_METHOD_LEN};
 use crate::v1::{RequestError, encode};
 
 pub use crate::v1::request::{
@@ -68,7 +69,9 @@ pub struct Submit<'a> {
 /// When the line is no JSON object, its id can't be echoed, or the parameters do not fit the method; the error holds
 /// everything that the reply needs.
 pub fn parse_request(line: &[u8]) -> Result<Request<'_>, RequestError<'_>> {
-    request(line, parse_call, |text| Ok(Call::Reply(text)))
+    request(object(line).ok_or(NO_OBJECT)?, parse_call, |text| {
+        Ok(Call::Reply(text))
+    })
 }
 
 fn parse_call(parts: CallParts<'_>) -> Result<Call<'_>, &'static str> {

@@ -6,10 +6,10 @@ use otedama_hash::{Difficulty, Target};
 
 use super::{Job, MAX_EXTRANONCE_LEN};
 use crate::v1::args::{Arg, Args, cut, hex_u32};
-use crate::v1::dialect::envelope::{FromServer, from_server};
-pub use crate::v1::dialect::fields::Subscription;
-use crate::v1::dialect::fields::{self, MAX_TEXT_LEN};
-use crate::v1::dialect::hex;
+use crate::v1::envelope::{FromServer, MAX_TEXT_LEN, from_server};
+use crate::v1::fields;
+pub use crate::v1::fields::Subscription;
+use crate::v1::hex;
 use crate::v1::server_message::reconnect_parts;
 use crate::v1::{ExtranonceBytes, Id, Reply, ServerMessageError};
 

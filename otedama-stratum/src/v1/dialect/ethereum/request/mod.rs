@@ -9,9 +9,10 @@ use serde::Deserialize;
 use super::{MinerNonce, Protocol, V2_NAME};
 use crate::v1::RequestError;
 use crate::v1::args::{Arg, Args, Text, cut};
-use crate::v1::dialect::envelope::{CallParts, request};
-use crate::v1::dialect::fields::{self, MAX_AGENT_LEN, MAX_METHOD_LEN};
-use crate::v1::dialect::{hex, object};
+use crate::v1::dialect::object;
+use crate::v1::envelope::{CallParts, NO_OBJECT, request};
+use crate::v1::fields::{self, MAX_AGENT_LEN, MAX_METHOD_LEN};
+use crate::v1::hex;
 
 pub use write::{
     write_get_work, write_hashrate, write_hello, write_login, write_noop, write_submit,
@@ -152,7 +153,7 @@ struct RawHello<'a> {
 /// asks for another protocol; the error holds everything that the reply needs.
 pub fn parse_request(line: &[u8], protocol: Option<Protocol>) -> Result<Request<'_>, RequestError<'_>> {
     request(
-        line,
+        object(line).ok_or(NO_OBJECT)?,
         |parts| parse_call(parts, protocol),
         |text| Ok(Call::Reply(text)),
     )

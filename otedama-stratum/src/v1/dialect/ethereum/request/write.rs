@@ -1,7 +1,8 @@
 use super::{Submit, SubmitWork};
 use crate::v1::dialect::ethereum::{Protocol, V1_NAME, V2_NAME};
-use crate::v1::dialect::{fields, hex};
 use crate::v1::encode;
+use crate::v1::fields;
+use crate::v1::hex;
 
 /// Appends `mining.hello` (2.0.0): the user agent, and the server as the client knows it.
 pub fn write_hello(out: &mut Vec<u8>, id: u64, agent: &str, host: &str, port: u16) {

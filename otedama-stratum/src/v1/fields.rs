@@ -1,19 +1,17 @@
-//! Parameters that mean the same in Ethash's and KawPow's dialects, and limits that hold in Monero's too.
+//! Parameters that mean the same in several dialects, and their limits.
 
 use std::borrow::Cow;
 
 use otedama_hash::Difficulty;
 
-use super::envelope::CallParts;
-use super::hex;
 use crate::v1::args::{Arg, Args, cut};
+use crate::v1::envelope::{CallParts, MAX_TEXT_LEN};
+use crate::v1::hex;
 use crate::v1::{ExtranonceBytes, ServerMessageError, encode};
 
 pub(super) const MAX_AGENT_LEN: usize = 256;
 pub(super) const MAX_SESSION_LEN: usize = 64;
 pub(super) const MAX_METHOD_LEN: usize = 64;
-/// Longest text from a server that is kept; longer ones are cut.
-pub(super) const MAX_TEXT_LEN: usize = 512;
 pub(super) const MAX_USER_LEN: usize = 256;
 pub(super) const MAX_PASSWORD_LEN: usize = 512;
 pub(super) const MAX_JOB_ID_LEN: usize = 64;

@@ -1,21 +1,24 @@
-//! What is around the parameters of a message, in every dialect but Bitcoin's.
+//! What is around the parameters of a message, in every dialect.
 
 use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::object;
-use crate::v1::args::{Arg, Args, Text, cut};
-use crate::v1::request::{BAD_ID, NO_METHOD, reply_text};
-use crate::v1::{ErrorCode, Id, Reply, Request, RequestError, ServerMessageError};
+use super::args::{Arg, Args, Text, cut};
+use super::dialect::object;
+use super::{ErrorCode, Id, Reply, Request, RequestError, ServerMessageError};
 
+/// Longest answer of a client that is kept; longer ones are cut.
+const MAX_ANSWER_LEN: usize = 256;
+/// Longest text from a server that is kept; longer ones are cut.
+pub(super) const MAX_TEXT_LEN: usize = 512;
 /// Longest name of a machine that a miner sends beside its user.
 pub(super) const MAX_WORKER_LEN: usize = 128;
 
 /// One line, from either side.
 #[derive(Deserialize)]
-struct Envelope<'a> {
+pub(super) struct Envelope<'a> {
     #[serde(borrow, default)]
     id: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -28,6 +31,9 @@ struct Envelope<'a> {
     error: Option<&'a RawValue>,
     #[serde(borrow, default)]
     worker: Option<Arg<'a>>,
+    /// ckpool's way to refuse.
+    #[serde(borrow, default, rename = "reject-reason")]
+    reject_reason: Option<Arg<'a>>,
 }
 
 /// A call before its parameters are looked at.
@@ -45,22 +51,31 @@ impl<'a> CallParts<'a> {
     }
 }
 
-/// Reads a miner's line: `call` makes a call of the dialect out of one, `answer` out of the answer to something that
-/// the server asked, of which it gets the result if that is a string.
-pub(super) fn request<'a, C>(
-    line: &'a [u8],
-    call: impl FnOnce(CallParts<'a>) -> Result<C, &'static str>,
-    answer: impl FnOnce(Option<Cow<'a, str>>) -> Result<C, &'static str>,
-) -> Result<Request<'a, C>, RequestError<'a>> {
-    let refuse = |id, message| RequestError {
+/// Refuses what is neither a call nor an answer.
+pub(super) const NO_METHOD: &str = "method is missing";
+/// Refuses what is no message at all.
+pub(super) const NO_OBJECT: RequestError<'static> = refuse(Id::Null, "expected a JSON object");
+
+/// A refusal with the code of whatever is malformed.
+pub(super) const fn refuse<'a>(id: Id<'a>, message: &'static str) -> RequestError<'a> {
+    RequestError {
         id,
         code: ErrorCode::Other,
         message,
-    };
-    let Some(envelope) = object::<Envelope<'_>>(line) else {
-        return Err(refuse(Id::Null, "expected a JSON object"));
-    };
-    let id = Id::from_raw(envelope.id).ok_or(refuse(Id::Null, BAD_ID))?;
+    }
+}
+
+/// Looks into a miner's line: `call` makes a call of the dialect out of one, `answer` out of the answer to something that
+/// the server asked, of which it gets the result if that is a string.
+pub(super) fn request<'a, C>(
+    envelope: Envelope<'a>,
+    call: impl FnOnce(CallParts<'a>) -> Result<C, &'static str>,
+    answer: impl FnOnce(Option<Cow<'a, str>>) -> Result<C, &'static str>,
+) -> Result<Request<'a, C>, RequestError<'a>> {
+    let id = Id::from_raw(envelope.id).ok_or(refuse(
+        Id::Null,
+        "id must be null, a number or a string, at most 64 bytes long",
+    ))?;
     let call = match envelope.method {
         Some(Text(method)) => call(CallParts {
             method,
@@ -80,6 +95,11 @@ pub(super) fn request<'a, C>(
     }
 }
 
+fn reply_text(result: Option<&RawValue>) -> Option<Cow<'_, str>> {
+    let Text(text) = serde_json::from_str(result?.get()).ok()?;
+    Some(cut(text, MAX_ANSWER_LEN))
+}
+
 /// What a server sends.
 pub(super) enum FromServer<'a> {
     /// The reply to a request.
@@ -92,15 +112,16 @@ pub(super) enum FromServer<'a> {
 pub(super) fn from_server(line: &[u8]) -> Result<FromServer<'_>, ServerMessageError> {
     let envelope: Envelope<'_> = object(line).ok_or(ServerMessageError("expected a JSON object"))?;
     let id = Id::from_raw(envelope.id).ok_or(ServerMessageError("id is no number or short string"))?;
-    Ok(match envelope.method {
-        Some(Text(method)) => FromServer::Call(
-            id,
-            CallParts {
-                method,
-                params: envelope.params,
-                worker: None,
-            },
-        ),
-        None => FromServer::Reply(Reply::new(id, envelope.result, envelope.error, None)),
-    })
+    let Some(Text(method)) = envelope.method else {
+        let reason = envelope.reject_reason.and_then(Arg::into_text);
+        let reason = reason.map(|reason| cut(reason, MAX_TEXT_LEN));
+        let reply = Reply::new(id, envelope.result, envelope.error, reason);
+        return Ok(FromServer::Reply(reply));
+    };
+    let call = CallParts {
+        method,
+        params: envelope.params,
+        worker: None,
+    };
+    Ok(FromServer::Call(id, call))
 }
