@@ -4,8 +4,8 @@ use otedama_hash::Difficulty;
 
 use super::connection::{Ask, Connection, Stage};
 use super::reply::{Subscribed, take_reply};
-use super::speaker::{Nonsense, Speaker};
-use super::{ClientClose, ClientConfig, ClientJob, ClientOutput, ClientWork, HeaderWork, Proof};
+use super::speaker::{Flaw, Nonsense, Speaker};
+use super::{ClientClose, ClientConfig, ClientJob, ClientOutput, ClientWork, HeaderWork, Proof, Solution};
 use crate::v1::{
     Configure, ExtranonceBytes, Notify, Reply, ServerMessage, Submit, VersionRolling, parse_server_message,
     request,
@@ -88,13 +88,7 @@ impl Speaker for Bitcoin {
         Ok(())
     }
 
-    fn submit(
-        &mut self,
-        conn: &mut Connection,
-        job: &ClientJob,
-        tag: u64,
-        proof: &Proof,
-    ) -> Result<(), &'static str> {
+    fn submit(&mut self, conn: &mut Connection, job: &ClientJob, solution: &Solution) -> Result<(), Flaw> {
         let (
             ClientWork::Headers(work),
             &Proof::Header {
@@ -103,7 +97,7 @@ impl Speaker for Bitcoin {
                 nonce,
                 version_bits,
             },
-        ) = (&job.work, proof)
+        ) = (&job.work, &solution.proof)
         else {
             return Err("a header is missing");
         };
@@ -116,7 +110,7 @@ impl Speaker for Bitcoin {
         // Servers that agreed to version rolling refuse a submission without version bits.
         let version_bits =
             (work.version_mask != 0).then(|| version_bits.unwrap_or(work.version & work.version_mask));
-        conn.submit(tag, |out, id, config| {
+        conn.submit(solution.tag, |out, id, config| {
             let submit = Submit {
                 worker: config.user.as_str().into(),
                 job_id: (&*job.job_id).into(),

@@ -6,8 +6,8 @@ use core::time::Duration;
 use otedama_hash::Monotonic;
 
 use super::connection::{Ask, Connection};
-use super::speaker::{Nonsense, Speaker};
-use super::{BlobWork, ClientClose, ClientJob, ClientWork, Proof};
+use super::speaker::{Flaw, Nonsense, Speaker};
+use super::{BlobWork, ClientClose, ClientJob, ClientWork, Proof, Solution};
 use crate::v1::ErrorCode;
 use crate::v1::dialect::cryptonote::{
     Job, Login, Refusal, Reply, ServerMessage, Submit, parse_server_message, request,
@@ -50,21 +50,15 @@ impl Speaker for CryptoNote {
         Ok(())
     }
 
-    fn submit(
-        &mut self,
-        conn: &mut Connection,
-        job: &ClientJob,
-        tag: u64,
-        proof: &Proof,
-    ) -> Result<(), &'static str> {
-        let (ClientWork::Blob(work), &Proof::Nonce { nonce, hash, .. }) = (&job.work, proof) else {
+    fn submit(&mut self, conn: &mut Connection, job: &ClientJob, solution: &Solution) -> Result<(), Flaw> {
+        let (ClientWork::Blob(work), &Proof::Nonce { nonce, hash, .. }) = (&job.work, &solution.proof) else {
             return Err("a nonce is missing");
         };
         let nonce = u32::try_from(nonce)
             .ok()
             .filter(|nonce| work.nonces.contains(&u64::from(*nonce)))
             .ok_or("the nonce is not one of the job's")?;
-        conn.submit(tag, |out, id, _| {
+        conn.submit(solution.tag, |out, id, _| {
             let submit = Submit {
                 session: self.session.as_str().into(),
                 job_id: (&*job.job_id).into(),

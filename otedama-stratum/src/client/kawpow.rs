@@ -7,8 +7,8 @@ use otedama_hash::Target;
 use super::connection::{Ask, Connection};
 use super::job::nonces_behind;
 use super::reply::{Subscribed, take_reply};
-use super::speaker::{Nonsense, Speaker};
-use super::{BlobWork, ClientConfig, ClientJob, ClientWork, Proof};
+use super::speaker::{Flaw, Nonsense, Speaker};
+use super::{BlobWork, ClientConfig, ClientJob, ClientWork, Solution};
 use crate::v1::ExtranonceBytes;
 use crate::v1::dialect::kawpow::{Job, ServerMessage, Submit, parse_server_message, request, subscription};
 
@@ -49,15 +49,9 @@ impl Speaker for KawPow {
         Ok(())
     }
 
-    fn submit(
-        &mut self,
-        conn: &mut Connection,
-        job: &ClientJob,
-        tag: u64,
-        proof: &Proof,
-    ) -> Result<(), &'static str> {
-        let (nonce, header, mix) = job.mixed(proof)?;
-        conn.submit(tag, |out, id, config| {
+    fn submit(&mut self, conn: &mut Connection, job: &ClientJob, solution: &Solution) -> Result<(), Flaw> {
+        let (nonce, header, mix) = job.mixed(&solution.proof)?;
+        conn.submit(solution.tag, |out, id, config| {
             let submit = Submit {
                 worker: config.user.as_str().into(),
                 job_id: (&*job.job_id).into(),

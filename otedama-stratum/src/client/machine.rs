@@ -140,7 +140,7 @@ impl Client {
         }
         let job = job.clone();
         self.speaker
-            .submit(&mut self.conn, &job, solution.tag, &solution.proof)
+            .submit(&mut self.conn, &job, solution)
             .map_err(|message| (ErrorCode::Other, message))
     }
 

@@ -3,12 +3,15 @@ use core::fmt;
 use otedama_hash::Monotonic;
 
 use super::connection::{Ask, Connection};
-use super::{ClientClose, ClientJob, Language, Proof, bitcoin, cryptonote, ethereum, kawpow};
+use super::{ClientClose, ClientJob, Language, Solution, bitcoin, cryptonote, ethereum, kawpow};
 use crate::v1::dialect::ethereum::Protocol;
 
 /// A line that makes no sense.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Nonsense;
+
+/// Why a solution can't count.
+pub(super) type Flaw = &'static str;
 
 /// What differs from language to language: what is said, and what is made of what is heard.
 pub(super) trait Speaker: fmt::Debug + Send + Sync {
@@ -19,13 +22,7 @@ pub(super) trait Speaker: fmt::Debug + Send + Sync {
     fn line(&mut self, conn: &mut Connection, line: &[u8]) -> Result<(), Nonsense>;
 
     /// Checks and sends a solution of `job` through [`Connection::submit`], or says why it can't count.
-    fn submit(
-        &mut self,
-        conn: &mut Connection,
-        job: &ClientJob,
-        tag: u64,
-        proof: &Proof,
-    ) -> Result<(), &'static str>;
+    fn submit(&mut self, conn: &mut Connection, job: &ClientJob, solution: &Solution) -> Result<(), Flaw>;
 
     /// The name of the call that carries a solution.
     fn submit_method(&self) -> &'static str {

@@ -7,8 +7,8 @@ use otedama_hash::Monotonic;
 use crate::client::connection::{Ask, Connection};
 use crate::client::job::nonces_behind;
 use crate::client::reply::{refusal, verdict};
-use crate::client::speaker::{Nonsense, Speaker};
-use crate::client::{BlobWork, ClientClose, ClientJob, ClientWork, Proof};
+use crate::client::speaker::{Flaw, Nonsense, Speaker};
+use crate::client::{BlobWork, ClientClose, ClientJob, ClientWork, Solution};
 use crate::v1::Reply;
 use crate::v1::dialect::ethereum::{
     Protocol, ServerMessage, SubmitWork, Work, parse_server_message, request, server_message::is_accepted,
@@ -56,15 +56,9 @@ impl Speaker for Proxy {
         Ok(())
     }
 
-    fn submit(
-        &mut self,
-        conn: &mut Connection,
-        job: &ClientJob,
-        tag: u64,
-        proof: &Proof,
-    ) -> Result<(), &'static str> {
-        let (nonce, header, mix) = job.mixed(proof)?;
-        conn.submit(tag, |out, id, config| {
+    fn submit(&mut self, conn: &mut Connection, job: &ClientJob, solution: &Solution) -> Result<(), Flaw> {
+        let (nonce, header, mix) = job.mixed(&solution.proof)?;
+        conn.submit(solution.tag, |out, id, config| {
             let submit = SubmitWork {
                 nonce,
                 header,

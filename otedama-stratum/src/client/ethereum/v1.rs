@@ -5,8 +5,8 @@ use otedama_hash::Difficulty;
 use crate::client::connection::{Ask, Connection};
 use crate::client::job::nonces_behind;
 use crate::client::reply::{Subscribed, take_reply};
-use crate::client::speaker::{Nonsense, Speaker};
-use crate::client::{BlobWork, ClientConfig, ClientJob, ClientWork, Proof};
+use crate::client::speaker::{Flaw, Nonsense, Speaker};
+use crate::client::{BlobWork, ClientConfig, ClientJob, ClientWork, Solution};
 use crate::v1::ExtranonceBytes;
 use crate::v1::dialect::ethereum::{
     Job, Protocol, ServerMessage, Submit, parse_server_message, request, server_message::subscription,
@@ -58,16 +58,10 @@ impl Speaker for V1 {
         Ok(())
     }
 
-    fn submit(
-        &mut self,
-        conn: &mut Connection,
-        job: &ClientJob,
-        tag: u64,
-        proof: &Proof,
-    ) -> Result<(), &'static str> {
-        let (nonce, ..) = job.mixed(proof)?;
+    fn submit(&mut self, conn: &mut Connection, job: &ClientJob, solution: &Solution) -> Result<(), Flaw> {
+        let (nonce, ..) = job.mixed(&solution.proof)?;
         let nonce = job.own_part(nonce)?;
-        conn.submit(tag, |out, id, config| {
+        conn.submit(solution.tag, |out, id, config| {
             let submit = Submit {
                 worker: config.user.as_str().into(),
                 job_id: (&*job.job_id).into(),

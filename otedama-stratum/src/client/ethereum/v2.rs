@@ -7,8 +7,8 @@ use otedama_hash::{Algorithm, Monotonic, Target};
 use crate::client::connection::{Ask, Connection};
 use crate::client::job::nonces_behind;
 use crate::client::reply::refusal;
-use crate::client::speaker::{Nonsense, Speaker};
-use crate::client::{BlobWork, ClientClose, ClientConfig, ClientJob, ClientWork, Proof};
+use crate::client::speaker::{Flaw, Nonsense, Speaker};
+use crate::client::{BlobWork, ClientClose, ClientConfig, ClientJob, ClientWork, Solution};
 use crate::v1::dialect::ethereum::server_message::{hello, is_accepted, token};
 use crate::v1::dialect::ethereum::{
     Job, Protocol, ServerMessage, Settings, Submit, parse_server_message, request,
@@ -86,16 +86,10 @@ impl Speaker for V2 {
         Ok(())
     }
 
-    fn submit(
-        &mut self,
-        conn: &mut Connection,
-        job: &ClientJob,
-        tag: u64,
-        proof: &Proof,
-    ) -> Result<(), &'static str> {
-        let (nonce, ..) = job.mixed(proof)?;
+    fn submit(&mut self, conn: &mut Connection, job: &ClientJob, solution: &Solution) -> Result<(), Flaw> {
+        let (nonce, ..) = job.mixed(&solution.proof)?;
         let nonce = job.own_part(nonce)?;
-        conn.submit(tag, |out, id, _| {
+        conn.submit(solution.tag, |out, id, _| {
             let submit = Submit {
                 worker: self.worker.as_str().into(),
                 job_id: (&*job.job_id).into(),
