@@ -1,6 +1,6 @@
 //! What waits to be verified: by epoch, and within it every connection in its turn.
 //!
-//! For drivers that leave proofs of work which take milliseconds to threads of their own.
+//! For drivers that leave proofs of work which take long to threads of their own.
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -1,4 +1,4 @@
-//! The workers that verify proofs which take milliseconds: the program's queue, with virtual time per hash.
+//! The workers that verify proofs which take long: the program's queue, with virtual time per hash.
 
 use std::time::Duration;
 

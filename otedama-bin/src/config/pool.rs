@@ -35,7 +35,7 @@ pub struct Pool {
     pub rewards: Rewards,
     /// Threads that serve connections; 0 is one per core. Chains whose miners all hash the same (Ethash) have one.
     pub shards: usize,
-    /// Threads that verify the shares of one chain whose proof of work takes milliseconds (RandomX, Ethash, `KawPow`);
+    /// Threads that verify the shares of one chain whose proof of work needs a cache (RandomX, Ethash, `KawPow`);
     /// 0 is all cores but one.
     pub verification_threads: usize,
     /// How long shares of an older job on the same previous block are taken.

@@ -50,7 +50,7 @@ pub fn block_folder(config: &Config, name: &str) -> PathBuf {
     storage.join("blocks").join(name.to_lowercase().replace(' ', "-"))
 }
 
-/// Unanswered shares of one connection where each takes milliseconds to verify.
+/// Unanswered shares of one connection where each may take milliseconds to verify.
 const SLOW_IN_FLIGHT: usize = 16;
 
 fn in_flight_max(spec: &ChainSpec) -> usize {

@@ -1,4 +1,4 @@
-//! Proofs of work that take milliseconds and hundreds of megabytes: verified on threads of their own, so that the
+//! Proofs of work that need hundreds of megabytes, and milliseconds some of them: verified on threads of their own, so that the
 //! threads that serve miners never wait for one.
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ impl Pool {
         let known = self.sessions[slot].protocol;
         let request = match parse_request(line, known) {
             Ok(request) => request,
-            Err(e) => return self.malformed(now, slot, e.id, e.code, e.message),
+            Err(e) => return self.malformed(now, slot, &e),
         };
         let id = request.id;
         if known.is_none() {

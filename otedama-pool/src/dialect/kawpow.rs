@@ -19,7 +19,7 @@ impl Pool {
     pub(super) fn kawpow_line(&mut self, now: Now, slot: usize, line: &[u8]) {
         let request = match parse_request(line) {
             Ok(request) => request,
-            Err(e) => return self.malformed(now, slot, e.id, e.code, e.message),
+            Err(e) => return self.malformed(now, slot, &e),
         };
         let id = request.id;
         match request.call {

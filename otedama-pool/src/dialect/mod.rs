@@ -14,7 +14,7 @@ use otedama_hash::{Difficulty, Now, Target};
 use otedama_stratum::firmware;
 use otedama_stratum::v1::dialect::cryptonote::reply;
 use otedama_stratum::v1::dialect::ethereum::{Protocol, notify, reply as ethereum_reply};
-use otedama_stratum::v1::{ErrorCode, Id, response, user};
+use otedama_stratum::v1::{ErrorCode, Id, RequestError, response, user};
 use rand_core::Rng;
 
 use crate::ban::Fault;
@@ -118,9 +118,9 @@ impl Pool {
     }
 
     /// A line that is no request.
-    fn malformed(&mut self, now: Now, slot: usize, id: Id<'_>, code: ErrorCode, message: &str) {
+    fn malformed(&mut self, now: Now, slot: usize, error: &RequestError<'_>) {
         self.stats.malformed += 1;
-        self.reply_failed(slot, id, code, message);
+        self.reply_failed(slot, error.id, error.code, error.message);
         self.fault(now, slot, Fault::Malformed);
     }
 
