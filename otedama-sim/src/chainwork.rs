@@ -160,6 +160,12 @@ impl World {
                 }
             }
         };
+        if self.config.sabotage == Some(Sabotage::SubmitUnnoted)
+            && !self.store.durable.blocks.contains_key(&hash)
+        {
+            // The worst moment.
+            return self.die();
+        }
         if is_alive {
             let times = if self.nodes[node].repeats { 2 } else { 1 };
             for _ in 0..times {

@@ -37,7 +37,7 @@ pub enum Sabotage {
     SwallowReply,
     /// What a block leaves owed is forgotten.
     ForgetCarry,
-    /// Blocks go to the nodes before anything on the disk tells of them.
+    /// Blocks go to the nodes before anything on the disk tells of them, and the process dies when one has arrived.
     SubmitUnnoted,
     /// The pools never learn that time passed while nothing else happens.
     WithholdTicks,
