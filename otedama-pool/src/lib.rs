@@ -13,6 +13,7 @@ mod jobs;
 mod journal;
 mod pool;
 mod prefixes;
+mod reading;
 mod serving;
 mod session;
 mod share;

@@ -14,7 +14,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_core::{Rng, SeedableRng};
 use slab::Slab;
 
-use crate::ban::{Fault, Scores};
+use crate::ban::Scores;
 use crate::config::PoolConfig;
 use crate::extranonce::Extranonces;
 use crate::io::{Admin, CloseReason, ConnId, Input, Output, Payouts};
@@ -115,8 +115,8 @@ impl Pool {
         match input {
             Input::Bytes { conn, bytes } => self.bytes(now, conn, bytes),
             Input::Verified { ticket, pow } => self.verified(now, ticket, pow),
-            Input::Persisted { seq } => self.persisted(seq),
-            Input::PersistFailed { seq } => self.persist_failed(seq),
+            Input::Persisted { seq } => self.persisted(now, seq),
+            Input::PersistFailed { seq } => self.persist_failed(now, seq),
             Input::Opened { conn, peer } => self.opened(now, conn, peer),
             Input::Closed { conn } => self.closed(now, conn),
             Input::Blocked { conn, queued } => self.blocked(now, conn, queued),
@@ -187,50 +187,6 @@ impl Pool {
         self.index.insert(conn, slot);
         self.timers
             .push(Reverse((now.mono + self.config.login_timeout, conn)));
-    }
-
-    fn bytes(&mut self, now: Now, conn: ConnId, mut bytes: &[u8]) {
-        let Some(&slot) = self.index.get(&conn) else {
-            return;
-        };
-        self.sessions[slot].heard_at = now.mono;
-        let empty = otedama_stratum::line::LineReader::new(self.config.max_line);
-        let mut lines = std::mem::replace(&mut self.sessions[slot].lines, empty);
-        loop {
-            match lines.push(&mut bytes) {
-                Ok(Some(line)) => {
-                    if !line.is_empty() {
-                        self.line(now, slot, line);
-                    }
-                    if !self.index.contains_key(&conn) {
-                        return;
-                    }
-                }
-                Ok(None) => break,
-                Err(_) => {
-                    self.stats.malformed += 1;
-                    self.fault(now, slot, Fault::LineTooLong);
-                    self.close(now, conn, CloseReason::LineTooLong);
-                    return;
-                }
-            }
-        }
-        self.sessions[slot].lines = lines;
-        self.flow(slot);
-    }
-
-    /// Stops or resumes reading by the shares under way.
-    pub(crate) fn flow(&mut self, slot: usize) {
-        let max = self.config.max_inflight;
-        let session = &mut self.sessions[slot];
-        let conn = session.conn;
-        if !session.paused && session.in_flight >= max {
-            session.paused = true;
-            self.out.push_back(Output::PauseRead { conn });
-        } else if session.paused && session.in_flight <= max / 2 {
-            session.paused = false;
-            self.out.push_back(Output::ResumeRead { conn });
-        }
     }
 
     fn template(&mut self, now: Now, template: Arc<Template>, payouts: Payouts) {

@@ -212,9 +212,66 @@ fn a_flood_of_shares_stops_the_reading_until_they_are_stored() {
             .count()
     };
     assert_eq!((pauses(&world), resumes(&world)), (1, 0));
-    world.feed(Input::Persisted { seq: 6 });
+    world.feed(Input::Persisted { seq: 4 });
     assert_eq!((pauses(&world), resumes(&world)), (1, 1));
+    world.feed(Input::Persisted { seq: 6 });
     assert_eq!(world.heard(miner.conn).len(), 6, "every share has its reply");
+}
+
+#[test]
+fn one_read_brings_no_more_shares_than_may_be_under_way() {
+    let mut world = World::new(PoolConfig {
+        max_inflight: 4,
+        ..config()
+    });
+    world.feed(Input::Template {
+        template: template(0xaa, 200, HARD_BITS),
+        payouts: one_payout(),
+    });
+    let mut miner = world.miner(1, ALICE);
+    let lines: Vec<u8> = (0..20)
+        .flat_map(|id| {
+            let line = json!({"id": id, "method": "mining.submit", "params": miner.share().params});
+            format!("{line}\n").into_bytes()
+        })
+        .collect();
+    // Cut within a line, to see that the second read comes after what is held of the first.
+    for bytes in [&lines[..lines.len() - 30], &lines[lines.len() - 30..]] {
+        world.pool.handle(
+            world.now,
+            Input::Bytes {
+                conn: miner.conn,
+                bytes,
+            },
+        );
+    }
+    assert_eq!(world.pool.stats().in_flight, 4);
+    world.drain();
+    let replies = world.heard(miner.conn);
+    let ids: Vec<u64> = replies.iter().filter_map(|reply| reply["id"].as_u64()).collect();
+    assert_eq!(ids, (0..20).collect::<Vec<_>>(), "each is answered, in order");
+    assert!(replies.iter().all(|reply| reply["result"] == true));
+    assert!(matches!(world.outputs.last(), Some(Output::ResumeRead { .. })));
+
+    // A driver that doesn't stop reading loses the connection, not the pool its memory.
+    let lines: Vec<u8> = (0..6)
+        .flat_map(|id| {
+            let line = json!({"id": id, "method": "mining.submit", "params": miner.share().params});
+            format!("{line}\n").into_bytes()
+        })
+        .collect();
+    let junk = vec![b' '; 200_000];
+    for bytes in [&lines, &junk, &junk] {
+        world.pool.handle(
+            world.now,
+            Input::Bytes {
+                conn: miner.conn,
+                bytes,
+            },
+        );
+    }
+    world.drain();
+    assert_eq!(world.closed(miner.conn), Some(CloseReason::Full));
 }
 
 #[test]

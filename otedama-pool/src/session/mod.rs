@@ -47,6 +47,8 @@ pub(crate) struct Session {
     pub(crate) conn: ConnId,
     pub(crate) peer: IpAddr,
     pub(crate) lines: LineReader,
+    /// What came while there was no room for another share.
+    pub(crate) held: Vec<u8>,
     pub(crate) agent: Option<Arc<str>>,
     pub(crate) firmware: &'static Firmware,
     /// Given by its first request for work.
@@ -99,6 +101,7 @@ impl Session {
             conn,
             peer,
             lines: LineReader::new(config.max_line),
+            held: Vec::new(),
             agent: None,
             firmware: firmware::for_agent(""),
             extranonce1: None,

@@ -16,7 +16,7 @@ impl Pool {
             return;
         };
         let Some(pow) = pow else {
-            return self.fail(ticket, Refused::NotVerified);
+            return self.fail(now, ticket, Refused::NotVerified);
         };
         let network_target = share.work.job.template().network_target;
         let is_block = network_target.is_met_by(&pow.hash);
@@ -96,27 +96,29 @@ impl Pool {
     fn worth_nothing(&mut self, now: Now, ticket: Ticket, why: Refused) {
         match self.take(ticket) {
             Some((slot, share)) => {
-                // The session may be gone after the answer.
-                self.flow(slot);
                 self.refuse(now, slot, echo(&share.request), why);
+                // It may have been one too many.
+                if self.index.contains_key(&share.conn) {
+                    self.flow(now, slot);
+                }
             }
             None => self.count_refused(why),
         }
     }
 
     /// It is not the miner's fault.
-    fn fail(&mut self, ticket: Ticket, why: Refused) {
+    fn fail(&mut self, now: Now, ticket: Ticket, why: Refused) {
         self.count_refused(why);
         let Some((slot, share)) = self.take(ticket) else {
             return;
         };
         self.sessions[slot].rejected += 1;
         self.reply_refused(slot, echo(&share.request), why);
-        self.flow(slot);
+        self.flow(now, slot);
     }
 
     /// Every row up to `seq` is durable: now the miners may hear of it.
-    pub(crate) fn persisted(&mut self, seq: u64) {
+    pub(crate) fn persisted(&mut self, now: Now, seq: u64) {
         while let Some((ticket, credit)) = self.journal.settle(seq) {
             self.stats.accepted += 1;
             self.stats.accepted_work += credit;
@@ -127,14 +129,14 @@ impl Pool {
             session.accepted += 1;
             session.last_share_s = share.unix_s;
             self.reply_accepted(slot, echo(&share.request));
-            self.flow(slot);
+            self.flow(now, slot);
         }
     }
 
     /// Rows up to `seq` were given up.
-    pub(crate) fn persist_failed(&mut self, seq: u64) {
+    pub(crate) fn persist_failed(&mut self, now: Now, seq: u64) {
         while let Some((ticket, _)) = self.journal.settle(seq) {
-            self.fail(ticket, Refused::NotStored);
+            self.fail(now, ticket, Refused::NotStored);
         }
     }
 
