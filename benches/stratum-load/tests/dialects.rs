@@ -146,7 +146,7 @@ fn a_new_block_empties_the_stock_and_is_timed() {
             }
             miner.new_block();
         });
-        let report = load(&[&address, "--dialect", dialect, "-c", "5", "-r", "100", "-t", "3"]);
+        let report = load(&[&address, "--dialect", dialect, "-c", "5", "-r", "100", "-t", "6"]);
         pool.assert_no_faults();
         let blocks = report["blocks"].as_array().unwrap();
         assert_eq!(blocks.len(), 1, "{report:#}");
